@@ -1,0 +1,98 @@
+"""failscope: find how a language model fails in production, review it together, keep the cases as a golden set.
+
+>>> import failscope as fs
+>>> ws = fs.Workspace("reviews/support-bot")                        # doctest: +SKIP
+>>> found = fs.cluster(ws.traces(since="2026-06-01"))               # doctest: +SKIP
+>>> session = ws.start_review("2026-W23", fs.plan_review(found), reviewers=["ana"])  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# Each public name and the module it lives in. They are imported at first use, so that `import failscope` is quick
+# and loads nothing that a call does not need.
+_HOMES = {
+    "Added": "failscope.workspace",
+    "ArgumentError": "failscope.errors",
+    "Clustering": "failscope.surface.clustering",
+    "ColumnError": "failscope.errors",
+    "DataError": "failscope.errors",
+    "Embedder": "failscope.surface.embedding",
+    "FailscopeError": "failscope.errors",
+    "GoldenSet": "failscope.golden.dataset",
+    "IntegrityError": "failscope.errors",
+    "LockedWorkspaceError": "failscope.errors",
+    "MissingPackageError": "failscope.errors",
+    "ModelError": "failscope.errors",
+    "NewerWorkspaceError": "failscope.errors",
+    "NotAWorkspaceError": "failscope.errors",
+    "NotFoundError": "failscope.errors",
+    "PROBES": "failscope.surface.behaviour",
+    "Probe": "failscope.surface.behaviour",
+    "Provenance": "failscope.golden.dataset",
+    "ReadOnlyWorkspaceError": "failscope.errors",
+    "ReviewPlan": "failscope.review.plan",
+    "SentenceTransformerEmbedder": "failscope.surface.embedding",
+    "Session": "failscope.review.session",
+    "StaticEmbedder": "failscope.surface.embedding",
+    "Traces": "failscope.traces.table",
+    "Workbench": "failscope.workbench",
+    "Workspace": "failscope.workspace",
+    "WorkspaceError": "failscope.errors",
+    "behaviours": "failscope.surface.behaviour",
+    "charts": "failscope.charts",
+    "cluster": "failscope.surface.clustering",
+    "embed_texts": "failscope.surface.embedding",
+    "plan_review": "failscope.review.plan",
+    "read": "failscope.traces.read",
+    "view": "failscope.surface.views",
+}
+
+__all__ = ["__version__", *sorted(_HOMES)]
+
+if TYPE_CHECKING:
+    import failscope.charts as charts
+    from failscope.errors import (
+        ArgumentError,
+        ColumnError,
+        DataError,
+        FailscopeError,
+        IntegrityError,
+        LockedWorkspaceError,
+        MissingPackageError,
+        ModelError,
+        NewerWorkspaceError,
+        NotAWorkspaceError,
+        NotFoundError,
+        ReadOnlyWorkspaceError,
+        WorkspaceError,
+    )
+    from failscope.golden.dataset import GoldenSet, Provenance
+    from failscope.review.plan import ReviewPlan, plan_review
+    from failscope.review.session import Session
+    from failscope.surface.behaviour import PROBES, Probe, behaviours
+    from failscope.surface.clustering import Clustering, cluster
+    from failscope.surface.embedding import Embedder, SentenceTransformerEmbedder, StaticEmbedder, embed_texts
+    from failscope.surface.views import view
+    from failscope.traces.read import read
+    from failscope.traces.table import Traces
+    from failscope.workbench import Workbench
+    from failscope.workspace import Added, Workspace
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'failscope' has no attribute {name!r}")
+    from importlib import import_module
+
+    home = import_module(_HOMES[name])
+    value = home if name == "charts" else getattr(home, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

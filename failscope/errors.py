@@ -1,0 +1,74 @@
+"""The errors of failscope, one tree, so that ``except fs.FailscopeError`` catches all of ours.
+
+FailscopeError
+├── ArgumentError (ValueError)         a call was asked for something that it cannot do
+├── DataError (ValueError)             what was read cannot be made into traces
+│   └── ColumnError                    a column is missing or named twice
+├── NotFoundError (KeyError)           no trace, session, cluster or golden set of that name
+├── MissingPackageError (ImportError)  an optional package is not installed
+├── ModelError (OSError)               an embedding model cannot be loaded, or its file is not what it should be
+├── WorkspaceError (OSError)           a workspace cannot be opened or written
+│   ├── NotAWorkspaceError             the file or folder is something else
+│   ├── NewerWorkspaceError            a later failscope wrote it
+│   ├── LockedWorkspaceError           another process holds it
+│   └── ReadOnlyWorkspaceError         it can be read, not written
+└── IntegrityError (ValueError)        a golden set's files are not what was promoted
+"""
+
+from __future__ import annotations
+
+
+class FailscopeError(Exception):
+    """The root of the tree."""
+
+
+class ArgumentError(FailscopeError, ValueError):
+    """A call was asked for something that it cannot do."""
+
+
+class DataError(FailscopeError, ValueError):
+    """What was read cannot be made into traces."""
+
+
+class ColumnError(DataError):
+    """A column is missing or named twice."""
+
+
+class NotFoundError(FailscopeError, KeyError):
+    """No trace, session, cluster or golden set of that name."""
+
+    def __str__(self) -> str:
+        # KeyError shows the repr of its message, which hides the sentence in quotes
+        return str(self.args[0]) if self.args else ""
+
+
+class MissingPackageError(FailscopeError, ImportError):
+    """An optional package is not installed; the message has the command that installs it."""
+
+
+class ModelError(FailscopeError, OSError):
+    """An embedding model cannot be loaded, or its file is not what it should be."""
+
+
+class WorkspaceError(FailscopeError, OSError):
+    """A workspace cannot be opened or written."""
+
+
+class NotAWorkspaceError(WorkspaceError):
+    """The file or folder is something else."""
+
+
+class NewerWorkspaceError(WorkspaceError):
+    """A later failscope wrote it."""
+
+
+class LockedWorkspaceError(WorkspaceError):
+    """Another process holds it."""
+
+
+class ReadOnlyWorkspaceError(WorkspaceError):
+    """It can be read, not written."""
+
+
+class IntegrityError(FailscopeError, ValueError):
+    """A golden set's files are not what was promoted."""
