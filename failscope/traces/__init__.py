@@ -1,0 +1,1 @@
+"""What production said: the trace table, its checks, and the reading of every log format."""
