@@ -1,0 +1,217 @@
+"""What happened in a workspace, as events that are appended and never changed, and the fold that says what holds now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+ANNOTATION = "annotation"
+TRACE_TAGS = "trace_tags"
+CLUSTER_TAG = "cluster_tag"
+UNDO = "undo"
+PROPOSAL = "proposal"
+PROMOTION = "promotion"
+REVIEW_STARTED = "review_started"
+TRACES_ADDED = "traces_added"
+CLUSTERING_SAVED = "clustering_saved"
+
+UNDOABLE = frozenset({ANNOTATION, TRACE_TAGS, CLUSTER_TAG, PROPOSAL})
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that one person did.
+
+    Attributes
+    ----------
+    seq : int
+        The place in the log; it only grows.
+    id : str
+        Unique, 32 hex digits.
+    at : str
+        ISO 8601, UTC, microseconds.
+    kind : str
+        One of the names of this module.
+    actor : str
+        Who; "" for the software itself.
+    session, trace_id : str
+        What it belongs to; "" where it belongs to none.
+    payload : dict
+        What was said; JSON-able.
+    version : str
+        The failscope that wrote it.
+    """
+
+    seq: int
+    id: str
+    at: str
+    kind: str
+    actor: str
+    session: str
+    trace_id: str
+    payload: Mapping[str, Any]
+    version: str
+
+
+class EventLog(Protocol):
+    """Where events are kept; a workspace is one."""
+
+    def append(
+        self,
+        kind: str,
+        *,
+        actor: str = "",
+        session: str = "",
+        trace_id: str = "",
+        payload: Mapping[str, Any] | None = None,
+    ) -> Event:
+        """Add one event; when this returns, the event is on the disk."""
+        ...
+
+    def read(
+        self, *, after: int = 0, session: str | None = None, kinds: Sequence[str] | None = None
+    ) -> list[Event]:
+        """The events with ``seq > after``, in order."""
+        ...
+
+    @property
+    def revision(self) -> int:
+        """The ``seq`` of the newest event, 0 when there is none."""
+        ...
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What one reviewer says of one trace at this moment.
+
+    ``failure_modes`` are those of the trace's own annotation and of tags given to several traces at once;
+    ``read`` is True only when the reviewer annotated this trace itself.
+    """
+
+    failure_modes: tuple[str, ...] = ()
+    scores: Mapping[str, float] = field(default_factory=dict)
+    note: str = ""
+    expected_output: str | None = None
+    read: bool = False
+    at: str = ""
+
+    @property
+    def empty(self) -> bool:
+        """Nothing is said."""
+        return (
+            not (self.failure_modes or self.scores or self.note or self.read) and self.expected_output is None
+        )
+
+
+def fold_marks(events: Iterable[Event]) -> Mark:
+    """What holds after one reviewer's annotation and tag events for one trace, oldest first, undone ones left out.
+
+    An annotation sets the fields that it names and leaves the others; a tag adds a failure mode.
+    """
+    own: tuple[str, ...] = ()
+    tagged: list[str] = []
+    scores: dict[str, float] = {}
+    note, expected, read, at = "", None, False, ""
+    for event in events:
+        said = event.payload
+        at = event.at
+        if event.kind == TRACE_TAGS:
+            tagged.append(said["failure_mode"])
+            continue
+        read = True
+        if said.get("failure_modes") is not None:
+            own = tuple(said["failure_modes"])
+            tagged.clear()  # the reviewer has now judged this trace itself: that replaces what a lasso said of it
+        if said.get("scores") is not None:
+            scores |= said["scores"]
+        if said.get("note") is not None:
+            note = said["note"]
+        if "expected_output" in said:
+            expected = said["expected_output"]
+    return Mark(tuple(dict.fromkeys((*own, *tagged))), scores, note, expected, read, at)
+
+
+class Ledger:
+    """The fold over a log, kept current by reading only what is new.
+
+    Parameters
+    ----------
+    log : EventLog
+    session : str, optional
+        Only this session's events; None for all of them.
+    """
+
+    def __init__(self, log: EventLog, *, session: str | None = None) -> None:
+        self._log = log
+        self._session = session
+        self._seen = 0
+        self._by_id: dict[str, Event] = {}
+        self._undone: set[str] = set()
+        self._of: dict[
+            tuple[str, str], list[Event]
+        ] = {}  # (reviewer, trace) -> its annotation and tag events
+        self._marks: dict[tuple[str, str], Mark] = {}
+        self._stack: dict[str, list[Event]] = {}  # reviewer -> what can be undone, oldest first
+        self._modes: dict[str, None] = {}
+
+    def refresh(self) -> None:
+        """Read what was appended since the last call, by anyone."""
+        for event in self._log.read(after=self._seen, session=self._session):
+            self._seen = event.seq
+            self._take(event)
+
+    def _take(self, event: Event) -> None:
+        if event.kind == UNDO:
+            undone = self._by_id.get(event.payload["undone"])
+            if undone is None or undone.id in self._undone:
+                return
+            self._undone.add(undone.id)
+            self._stack[undone.actor].remove(undone)
+            for key in self._keys(undone):
+                self._marks.pop(key, None)
+            return
+        if event.kind not in UNDOABLE:
+            return
+        self._by_id[event.id] = event
+        self._stack.setdefault(event.actor, []).append(event)
+        for key in self._keys(event):
+            self._of.setdefault(key, []).append(event)
+            self._marks.pop(key, None)
+        said = event.payload
+        for mode in said.get("failure_modes") or ([said["failure_mode"]] if "failure_mode" in said else []):
+            self._modes.setdefault(mode)
+
+    @staticmethod
+    def _keys(event: Event) -> list[tuple[str, str]]:
+        if event.kind == ANNOTATION:
+            return [(event.actor, event.trace_id)]
+        if event.kind == TRACE_TAGS:
+            return [(event.actor, trace_id) for trace_id in event.payload["trace_ids"]]
+        return []
+
+    def mark(self, reviewer: str, trace_id: str) -> Mark:
+        """What this reviewer says of this trace; an empty mark where nothing."""
+        key = (reviewer, trace_id)
+        if key not in self._marks:
+            events = [e for e in self._of.get(key, ()) if e.id not in self._undone]
+            self._marks[key] = fold_marks(events)
+        return self._marks[key]
+
+    def marks(self) -> dict[tuple[str, str], Mark]:
+        """Every mark that says something, by (reviewer, trace)."""
+        every = {key: self.mark(*key) for key in self._of}
+        return {key: mark for key, mark in every.items() if not mark.empty}
+
+    def standing(self, kind: str) -> list[Event]:
+        """The events of one kind that were not undone, oldest first."""
+        return [e for e in self._by_id.values() if e.kind == kind and e.id not in self._undone]
+
+    def last(self, reviewer: str) -> Event | None:
+        """What an undo by this reviewer would take back."""
+        stack = self._stack.get(reviewer)
+        return stack[-1] if stack else None
+
+    def failure_modes(self) -> list[str]:
+        """Every name given so far, in the order of first use; an undone one keeps its place, so keys do not move."""
+        return list(self._modes)

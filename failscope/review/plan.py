@@ -1,0 +1,175 @@
+"""Which traces to read this week, in which order, each with its reason and its chance of being drawn."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from failscope.errors import ArgumentError
+from failscope.surface.clustering import Clustering
+
+Strategy = Literal["random", "balanced"]
+PLAN_COLUMNS = ("position", "trace_id", "cluster", "reason", "probability")
+RANDOM_SHARE = 0.5
+"""Of a balanced plan, the part that is drawn at random so that shares in all of production can be estimated."""
+
+
+@dataclass(frozen=True, eq=False)
+class ReviewPlan:
+    """Traces in the order to read them.
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame
+        ``position`` (from 1), ``trace_id``, ``cluster``, ``reason`` (a sentence), ``probability``: the exact
+        chance with which this trace was drawn into the plan's random sample, NaN where it was chosen.
+    clustering : Clustering
+        What the plan was made from.
+    params : dict
+        Budget, strategy, seed and the sizes that the estimates need.
+    """
+
+    frame: pd.DataFrame
+    clustering: Clustering
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def to_frame(self) -> pd.DataFrame:
+        """A copy of the plan."""
+        return self.frame.copy()
+
+    def __repr__(self) -> str:
+        return f"<ReviewPlan {self._counts()}>"
+
+    def _repr_html_(self) -> str:
+        head = self.frame.head(8).to_html(
+            index=False, escape=True, border=0, float_format="{:.4f}".format, na_rep=""
+        )
+        return f"<div><b>Review plan</b> · {html.escape(self._counts())}</div>{head}"
+
+    def _counts(self) -> str:
+        drawn = int(self.frame["probability"].notna().sum())
+        return (
+            f"{len(self):,} of {self.params['population']:,} traces · {drawn:,} drawn at random, "
+            f"{len(self) - drawn:,} chosen · {self.frame['cluster'].nunique():,} clusters"
+        )
+
+
+def plan_review(
+    found: Clustering, *, budget: int = 120, strategy: Strategy = "balanced", random_state: int = 0
+) -> ReviewPlan:
+    """Choose the traces to read.
+
+    Parameters
+    ----------
+    found : Clustering
+    budget : int
+        How many traces to read; all of them when there are fewer.
+    strategy : {"balanced", "random"}
+        ``"random"`` draws all of them by simple random sampling without replacement. ``"balanced"`` draws half
+        of them so, and chooses the other half to show what is rare: the most typical trace of each cluster,
+        most suspicious first, in turn with traces that behave unlike everything chosen before.
+    random_state : int
+        The seed of the draw.
+
+    Notes
+    -----
+    The random sample is drawn first and from all traces, so each has the inclusion probability n / N exactly
+    and the choices cannot bias an estimate from it. It is read in the order of the draw, spread evenly over
+    the plan: what was read of it at any moment is itself a simple random sample.
+
+    The unlike traces come by farthest-first traversal (Gonzalez 1985, Theoretical Computer Science 38) of the
+    behaviours, distances doubled for traces with a bad signal.
+    """
+    if budget < 1:
+        raise ArgumentError(f"budget={budget} leaves nothing to read; give at least 1")
+    if strategy not in ("balanced", "random"):
+        raise ArgumentError(f"strategy={strategy!r} is not known; use 'balanced' or 'random'")
+    # in the order of the ids, so that the same seed draws the same traces however the frame is sorted
+    order = np.argsort(found.trace_ids.astype(str), kind="stable")
+    ids = found.trace_ids[order]
+    population = len(ids)
+    size = min(budget, population)
+    n_random = size if strategy == "random" else max(1, round(size * RANDOM_SHARE))
+
+    rng = np.random.default_rng(random_state)
+    drawn = ids[rng.choice(population, n_random, replace=False)]
+    probability = n_random / population
+    sample = [(i, f"drawn at random, {n_random:,} of {population:,}", probability) for i in drawn]
+    chosen: list[tuple[str, str, float]] = []
+    for trace_id, reason in _choices(found, ids, skip=set(drawn)):
+        if len(chosen) == size - n_random:
+            break
+        chosen.append((trace_id, reason, np.nan))
+
+    rows = _spread(chosen, sample)
+    cluster = pd.Series(found.labels, index=found.trace_ids)
+    frame = pd.DataFrame(rows, columns=["trace_id", "reason", "probability"])
+    frame.insert(0, "position", np.arange(1, len(frame) + 1))
+    frame.insert(2, "cluster", cluster.loc[frame["trace_id"]].to_numpy())
+    params = {
+        "budget": int(budget),
+        "strategy": strategy,
+        "random_state": int(random_state),
+        "population": population,
+        "sample": int(n_random),
+    }
+    return ReviewPlan(
+        frame.astype({"trace_id": "str", "reason": "str", "probability": "float64"}), found, params
+    )
+
+
+def _choices(found: Clustering, ids: np.ndarray, *, skip: set[str]) -> Iterator[tuple[str, str]]:
+    """Traces worth a look with their reason, no trace twice: typical ones of the clusters in turn with unlike ones."""
+    summary = found.summary()
+    taken = set(skip)
+    typical = ((found.exemplars(c, 1)[0], c) for c in summary.index if c >= 0)
+    unlike = _farthest_first(found, ids)
+    while True:
+        before = len(taken)
+        for trace_id, cluster in typical:
+            if trace_id not in taken:
+                taken.add(trace_id)
+                yield trace_id, f"the most typical trace of “{summary.at[cluster, 'name']}”"
+                break
+        for trace_id in unlike:
+            if trace_id not in taken:
+                taken.add(trace_id)
+                yield trace_id, "behaves unlike every trace chosen before it"
+                break
+        if len(taken) == before:
+            return
+
+
+def _farthest_first(found: Clustering, ids: np.ndarray) -> Iterator[str]:
+    """Every id once, each the farthest from those before it; equal distances in the order of the ids."""
+    values = found.behaviours.loc[ids].to_numpy(dtype=np.float64)
+    spread = values.std(axis=0)
+    matrix = (values - values.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    matrix = np.clip(matrix, -3, 3)
+    weight = 1.0 + found.traces.any_bad().loc[ids].to_numpy(dtype=float)
+    distance = np.full(len(ids), np.inf)
+    left = np.ones(len(ids), dtype=bool)
+    # the first is the one nearest to the middle: what is usual is shown before what is unusual
+    pick = int(np.argmin(np.linalg.norm(matrix, axis=1)))
+    for _ in range(len(ids)):
+        yield ids[pick]
+        left[pick] = False
+        np.minimum(distance, np.linalg.norm(matrix - matrix[pick], axis=1), out=distance)
+        pick = int(np.argmax(np.where(left, distance * weight, -1.0)))
+
+
+def _spread(
+    chosen: list[tuple[str, str, float]], sample: list[tuple[str, str, float]]
+) -> list[tuple[str, str, float]]:
+    """Both lists in their own order, mixed evenly, a chosen one first."""
+    at = [((i + 0.25) / len(chosen), row) for i, row in enumerate(chosen)]
+    at += [((i + 0.75) / len(sample), row) for i, row in enumerate(sample)]
+    return [row for _, row in sorted(at, key=lambda pair: pair[0])]
