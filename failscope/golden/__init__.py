@@ -1,0 +1,1 @@
+"""Cases that must not fail again: immutable versions, provenance, export."""
