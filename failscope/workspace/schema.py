@@ -1,0 +1,63 @@
+"""The tables of a workspace's database; a change here needs a migration beside it (a test compares the two)."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Integer, MetaData, String, Table, Text
+
+metadata = MetaData()
+
+# what happened, appended and never changed; what holds now is a fold over it (review/events.py)
+events = Table(
+    "events",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("id", String(32), nullable=False, unique=True),
+    Column("at", String(32), nullable=False),
+    Column("kind", String(40), nullable=False, index=True),
+    Column("actor", Text, nullable=False),
+    Column("session", Text, nullable=False, index=True),
+    Column("trace_id", Text, nullable=False, index=True),
+    Column("payload", Text, nullable=False),
+    Column("version", String(40), nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# which part file holds each trace; the texts are in Parquet
+traces = Table(
+    "traces",
+    metadata,
+    Column("trace_id", Text, primary_key=True),
+    Column("part", String(80), nullable=False),
+    Column("text_hash", String(64), nullable=False),
+    Column("row_hash", String(64), nullable=False),
+)
+
+signals = Table(
+    "signals",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("direction", String(4), nullable=False),
+)
+
+# saved again under the same name, a clustering is a new row; the newest of a name is the one that is meant
+clusterings = Table(
+    "clusterings",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("id", String(64), nullable=False, index=True),
+    Column("name", Text, nullable=False, index=True),
+    Column("at", String(32), nullable=False),
+    Column("meta", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("at", String(32), nullable=False),
+    Column("reviewers", Text, nullable=False),
+    Column("clustering", String(64), nullable=False),
+    Column("plan", Text, nullable=False),
+    Column("params", Text, nullable=False),
+)
