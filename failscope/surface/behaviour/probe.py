@@ -1,0 +1,96 @@
+"""A probe: hides that some behaviours are declared with their meaning and some are just a user's function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from failscope.errors import ArgumentError
+
+DIMENSIONS = (
+    "factual correctness",
+    "relevance",
+    "completeness",
+    "consistency",
+    "safety and policy",
+    "instruction adherence",
+    "form",
+)
+"""What a probe can bear on: the quality dimensions, and the mere form of the text."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One named behaviour of an output.
+
+    Attributes
+    ----------
+    name : str
+        The column's name, "refusal".
+    measure : callable
+        The traces' frame -> n numbers, one a row, in the frame's order.
+    says : str
+        For a flag a verb phrase ("refuses"), so that a profile can say "refuses: 92% here, 7% elsewhere"; for an
+        amount a noun phrase ("output length").
+    kind : {"flag", "amount"}
+        A flag is 0 or 1, an amount any number.
+    hint : bool
+        Whether a high value alone hints at a failure.
+    dimension : str
+        One of ``DIMENSIONS``.
+
+    Examples
+    --------
+    >>> shouts = Probe("shouts", lambda frame: frame["output"].str.isupper(), says="shouts", kind="flag")
+    >>> shouts.hint, shouts.dimension
+    (False, 'form')
+    """
+
+    name: str
+    measure: Callable[[pd.DataFrame], ArrayLike]
+    says: str
+    kind: Literal["flag", "amount"] = "amount"
+    hint: bool = False
+    dimension: str = "form"
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise ArgumentError("a probe needs a name; give it one, as in Probe('shouts', ...)")
+        if self.kind not in ("flag", "amount"):
+            raise ArgumentError(
+                f"probe {self.name!r}: kind={self.kind!r} is not known; take 'flag' or 'amount'"
+            )
+        if self.dimension not in DIMENSIONS:
+            known = ", ".join(map(repr, DIMENSIONS))
+            raise ArgumentError(
+                f"probe {self.name!r}: dimension={self.dimension!r} is not known; take one of {known}"
+            )
+
+
+def as_probe(probe: Probe | Callable[[pd.DataFrame], ArrayLike]) -> Probe:
+    """A probe from a probe or from a plain function of the traces' frame.
+
+    A function's name is the probe's name, the first line of its docstring what it says; it counts as an amount.
+
+    Examples
+    --------
+    >>> def exclamations(frame):
+    ...     "exclamation marks"
+    ...     return frame["output"].str.count("!")
+    >>> as_probe(exclamations).says
+    'exclamation marks'
+    """
+    if isinstance(probe, Probe):
+        return probe
+    name = getattr(probe, "__name__", "")
+    if not callable(probe) or not name or name == "<lambda>":
+        raise ArgumentError(
+            f"{probe!r} is not a probe; take a named function of the traces' frame, or Probe(name, measure, says=...)"
+        )
+    lines = (probe.__doc__ or "").strip().splitlines()
+    says = lines[0].strip().rstrip(".") if lines else name.replace("_", " ")
+    return Probe(name, probe, says=says)
