@@ -38,6 +38,9 @@ class Probe:
         amount a noun phrase ("output length").
     kind : {"flag", "amount"}
         A flag is 0 or 1, an amount any number.
+    more, less : str
+        For an amount, how a person calls outputs in which it is high and low ("long answers", "short answers"):
+        the names of clusters are made of them. "high" or "low" and ``says`` where they are not given.
     hint : bool
         Whether a high value alone hints at a failure.
     dimension : str
@@ -56,6 +59,8 @@ class Probe:
     kind: Literal["flag", "amount"] = "amount"
     hint: bool = False
     dimension: str = "form"
+    more: str = ""
+    less: str = ""
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -69,6 +74,15 @@ class Probe:
             raise ArgumentError(
                 f"probe {self.name!r}: dimension={self.dimension!r} is not known; take one of {known}"
             )
+
+    def called(self, *, high: bool) -> str:
+        """How a person calls outputs in which this is high (a flag: set), or low."""
+        if self.kind == "flag":
+            return self.says
+        # "question marks (log)": the unit is for tables
+        return (
+            self.more if high else self.less
+        ) or f"{'high' if high else 'low'} {self.says.partition(' (')[0]}"
 
 
 def as_probe(probe: Probe | Callable[[pd.DataFrame], ArrayLike]) -> Probe:

@@ -135,6 +135,8 @@ PROBES = (
         "prompt_leak",
         prompt_leak,
         says="share of four-word runs that the system prompt has",
+        more="repeats its instructions",
+        less="keeps its instructions to itself",
         hint=True,
         dimension="safety and policy",
     ),
