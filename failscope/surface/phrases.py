@@ -37,8 +37,8 @@ _BARE = _STOP | {
     "we're",
     "don",
     "doesn",
-}  # begin a phrase, never end one
-_TOKEN = r"(?u)\b\w[\w'’]{0,39}\b"
+}  # may begin a phrase, never end one
+_TOKEN = r"(?u)\b\d+(?:[.,:]\d+)+\b|\b\w[\w'’]{0,39}\b"  # "29.00" is one token, not "29" and "00"
 
 
 def key_phrases(texts: Mapping[int, Sequence[str]], *, n: int = 8) -> dict[int, tuple[str, ...]]:
@@ -112,8 +112,8 @@ def key_phrases(texts: Mapping[int, Sequence[str]], *, n: int = 8) -> dict[int, 
 
 def _tells(term: str) -> bool:
     words = term.split(" ")
-    numbers = sum(word.isdigit() for word in words)
-    if words[0] in _STOP or words[-1] in _BARE or words[-1].isdigit() or numbers > 1:
+    numbers = [word[0].isdigit() for word in words]
+    if words[0] in _STOP or words[-1] in _BARE or numbers[-1] or sum(numbers) > 1:
         return False
     # a single letter is a word where one character is, as in Chinese
     return len(term) > 1 or not term.isascii()
