@@ -86,7 +86,8 @@ class Mark:
     """What one reviewer says of one trace at this moment.
 
     ``failure_modes`` are those of the trace's own annotation and of tags given to several traces at once;
-    ``read`` is True only when the reviewer annotated this trace itself.
+    ``read`` is True only when the reviewer said of this trace itself which failure modes it has, or none: a note
+    or an expected output alone is not yet a judgement.
     """
 
     failure_modes: tuple[str, ...] = ()
@@ -119,8 +120,8 @@ def fold_marks(events: Iterable[Event]) -> Mark:
         if event.kind == TRACE_TAGS:
             tagged.append(said["failure_mode"])
             continue
-        read = True
         if said.get("failure_modes") is not None:
+            read = True
             own = tuple(said["failure_modes"])
             tagged.clear()  # the reviewer has now judged this trace itself: that replaces what a lasso said of it
         if said.get("scores") is not None:

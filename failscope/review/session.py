@@ -88,7 +88,7 @@ class Session:
             Who says it; may be left out when the session has one reviewer.
         failure_modes : iterable of str, optional
             All the failure modes of this output, in place of what this reviewer said before. ``[]`` means
-            read and fine.
+            read and fine. Only this makes a trace count as read.
         scores : mapping, optional
             Dimension -> score, added to those given before.
         note, expected_output : str, optional
@@ -190,7 +190,8 @@ class Session:
                 of.setdefault(trace_id, {})[who] = mark
         rows = [_join(marks) for marks in of.values()]
         index = pd.Index(list(of), name="trace_id", dtype="str")
-        return pd.DataFrame(rows, index=index, columns=list(MARK_COLUMNS))
+        frame = pd.DataFrame(rows, index=index, columns=list(MARK_COLUMNS), dtype=object)
+        return frame.astype({"note": "str", "read": "bool", "at": "str"})  # what was not written stays None
 
     def cluster_tags(self) -> dict[int, list[str]]:
         """Cluster -> the failure modes that people see in it, first said first."""

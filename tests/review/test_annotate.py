@@ -45,6 +45,17 @@ def test_fine_is_read_without_a_failure_mode(session):
     assert session.mark("t000")["failure_modes"] == []
 
 
+def test_a_note_or_an_expected_output_alone_does_not_count_as_read(session):
+    first = session.plan.frame["trace_id"].iloc[0]
+    session.annotate(first, reviewer="ana", note="look again")
+    session.annotate(first, reviewer="ana", expected_output="ok")
+    assert not session.mark(first)["read"]
+    assert session.progress().loc["ana", "read"] == 0
+    assert session.prevalence().loc["any failure", "of"] == 0
+    session.annotate(first, reviewer="ana", failure_modes=[])
+    assert session.progress().loc["ana", "read"] == 1
+
+
 def test_undo_walks_back_one_persons_words_and_no_one_elses(session):
     session.annotate("t001", reviewer="ana", failure_modes=["refusal"])
     session.annotate("t001", reviewer="ben", failure_modes=["loop"])
@@ -193,3 +204,4 @@ def test_marks_join_reviewers(session):
     assert marks.loc["t001", "scores"] == {"relevance": 2.0}
     assert session.marks(reviewer="ben").loc["t001", "failure_modes"] == ["b"]
     assert isinstance(marks.index.dtype, pd.StringDtype)
+    assert marks.loc["t001", "expected_output"] is None
