@@ -1,0 +1,229 @@
+"""What the reading pane shows of one trace: its texts in pieces of bounded size, its signals, and a passing answer to compare."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from failscope.errors import ArgumentError
+from failscope.surface.clustering import Clustering
+from failscope.traces.signals import is_praise
+
+PIECE = 20_000
+"""Characters of a text that travel with a trace; the front end asks for the rest when the reader does."""
+
+_MORE = 200_000
+_TURNS = 200
+_TAIL = 0.02
+_FIELDS = (
+    "model",
+    "prompt_version",
+    "latency_ms",
+    "input_tokens",
+    "output_tokens",
+    "cost_usd",
+    "session_id",
+    "user_id",
+)
+
+
+class Reader:
+    """Reads traces of a clustering by their row in ``found.trace_ids``."""
+
+    def __init__(self, found: Clustering) -> None:
+        self.found = found
+        self.frame = found.traces.frame.loc[found.trace_ids]
+        self.behaviours = found.behaviours.loc[found.trace_ids]
+        self._probes = {str(probe["name"]): probe for probe in found.params["probes"]}
+        self._bad = pd.DataFrame({s: found.traces.bad(s) for s in found.traces.signals}).reindex(
+            self.frame.index
+        )
+        self._tails: np.ndarray | None = None
+        self._plain_passing: np.ndarray | None = None
+        self._inputs: Any = None  # a sparse matrix, made when a comparison is first asked for
+
+    def trace(self, row: int) -> dict[str, Any]:
+        """All that the pane needs for one trace, about 40 kB at most for each text."""
+        record = self.frame.iloc[row]
+        turns = self._turns(row)
+        texts = ("output",) if turns else ("system_prompt", "input", "output")
+        return {
+            "row": row,
+            "trace_id": record.name,
+            "cluster": int(self.found.labels[row]),
+            "turns": [{"role": role, **_piece(text)} for role, text in turns],
+            "parts": [{"name": name, **_piece(record[name])} for name in (*texts, "context", "error")],
+            "signals": self._signals(row),
+            "fields": self._fields(record),
+            "behaviours": self._behaviours(row),
+        }
+
+    def card(self, row: int) -> dict[str, Any]:
+        """The first words of a trace, for the card under the pointer."""
+        record = self.frame.iloc[row]
+        return {"row": row, "input": record["input"][:180], "output": record["output"][:220]}
+
+    def more(self, row: int, part: str, start: int) -> dict[str, Any]:
+        """The next piece of a text: of a column, or of a chat turn (``"turn:3"``)."""
+        if part.startswith("turn:"):
+            turns = self._turns(row)
+            text = turns[int(part[5:])][1]
+        elif part in ("system_prompt", "input", "output", "context", "error"):
+            text = self.frame[part].iloc[row]
+        else:
+            raise ArgumentError(
+                f"a trace has no text {part!r}; its texts are input, output, context, system_prompt and error"
+            )
+        return {"text": text[start : start + _MORE], "start": start, "total": len(text)}
+
+    def nearest_passing(self, row: int, *, fine: Collection[int], failing: Collection[int]) -> dict[str, Any]:
+        """The passing answer most like this one, to show the difference.
+
+        Passing is a trace that was marked fine, or that has no bad signal and no behaviour that hints at a
+        failure, and that nobody gave a failure mode. The one whose input is most like this trace's input is taken
+        (cosine of tf-idf weighted words; among equals the nearest on the map): an answer to another question
+        explains nothing.
+        """
+        passing = self._passing()
+        passing[list(fine)] = True
+        passing[list(failing)] = False
+        passing[row] = False
+        rows = np.flatnonzero(passing)
+        if not len(rows):
+            return {
+                "row": None,
+                "said": "No other trace passes: each has a bad signal, a hint of a failure or a failure mode.",
+            }
+        words = self._words()
+        alike = np.round((words[rows] @ words[row].T).toarray().ravel(), 6)
+        gap = ((self.found.xy[rows] - self.found.xy[row]) ** 2).sum(axis=1)
+        # the id decides last, so that the order of the rows does not matter
+        best = int(rows[np.lexsort((self.found.trace_ids[rows].astype(str), gap, -alike))[0]])
+        record = self.frame.iloc[best]
+        said = f"likeness of the two inputs {alike.max():.2f}, from 0 to 1"
+        return {
+            "row": best,
+            "trace_id": record.name,
+            "said": said,
+            "marked_fine": best in fine,
+            "input": record["input"][:2_000],
+            **_piece(record["output"]),
+        }
+
+    def _words(self) -> Any:
+        if self._inputs is None:
+            from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
+
+            texts = [text[:PIECE] for text in self.frame["input"]]
+            counts = HashingVectorizer(n_features=2**18, norm=None, alternate_sign=False).transform(texts)
+            self._inputs = TfidfTransformer().fit_transform(counts).tocsr()
+        return self._inputs
+
+    def _passing(self) -> np.ndarray:
+        if self._plain_passing is None:
+            bad = self.found.traces.any_bad().loc[self.frame.index].to_numpy()
+            hints = [n for n, p in self._probes.items() if p["kind"] == "flag" and p["hint"]]
+            hinted = (
+                (self.behaviours[hints].to_numpy(dtype=float) > 0.5).any(axis=1)
+                if hints
+                else np.zeros(len(self.frame), bool)
+            )
+            empty = self.frame["output"].to_numpy(dtype=object) == ""
+            self._plain_passing = ~(bad | hinted | empty)
+        return self._plain_passing.copy()
+
+    def _turns(self, row: int) -> list[tuple[str, str]]:
+        if "messages" not in self.frame:
+            return []
+        try:
+            messages = json.loads(self.frame["messages"].iloc[row] or "[]")
+        except (ValueError, TypeError):
+            return []  # the input and output columns are shown instead, nothing is lost
+        if not isinstance(messages, list):
+            return []
+        return [(str(m.get("role", "?")), _content(m)) for m in messages[:_TURNS] if isinstance(m, dict)]
+
+    def _signals(self, row: int) -> list[dict[str, Any]]:
+        out = []
+        for name in self.found.traces.signals:
+            bad = self._bad[name].iloc[row]
+            value = self.frame[name].iloc[row]
+            if pd.isna(value) or value == "":
+                continue
+            shown = _shown(value)
+            out.append(
+                {
+                    "name": name,
+                    "value": shown,
+                    "bad": None if pd.isna(bad) else bool(bad == 1 and not is_praise(name)),
+                }
+            )
+        return sorted(out, key=lambda s: not s["bad"])
+
+    def _fields(self, record: pd.Series) -> list[dict[str, str]]:
+        out = []
+        if not pd.isna(record["timestamp"]):
+            out.append({"name": "time", "value": f"{record['timestamp']:%Y-%m-%d %H:%M} UTC"})
+        for name in _FIELDS:
+            value = record[name]
+            if isinstance(value, str):
+                if value:
+                    out.append({"name": name.replace("_", " "), "value": value[:120]})
+            elif not pd.isna(value):
+                out.append({"name": name.replace("_", " "), "value": f"{value:,.6g}"})
+        return out
+
+    def _behaviours(self, row: int) -> list[dict[str, Any]]:
+        if self._tails is None:
+            values = self.behaviours.to_numpy(dtype=float)
+            self._tails = (
+                np.quantile(values, (_TAIL, 1 - _TAIL), axis=0)
+                if len(values)
+                else np.zeros((2, values.shape[1]))
+            )
+        out = []
+        for c, (name, value) in enumerate(self.behaviours.iloc[row].items()):
+            probe = self._probes[str(name)]
+            if probe["kind"] == "flag":
+                if value > 0.5:
+                    out.append({"name": name, "says": probe["says"], "hint": probe["hint"]})
+                continue
+            low, high = self._tails[:, c]
+            if low < high and (value < low or value > high):
+                side = "lowest" if value < low else "highest"
+                says = f"{probe['says']} {value:.3g}, among the {side} {_TAIL:.0%}"
+                out.append({"name": name, "says": says, "hint": False})
+        return sorted(out, key=lambda b: not b["hint"])
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    return value[:80] if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _piece(text: str) -> dict[str, Any]:
+    return {"text": text[:PIECE], "total": len(text)}
+
+
+def _content(message: dict) -> str:
+    content = message.get("content")
+    if isinstance(content, list):
+        content = "\n".join(
+            str(p.get("text", json.dumps(p, ensure_ascii=False))) if isinstance(p, dict) else str(p)
+            for p in content
+        )
+    text = (
+        ""
+        if content is None
+        else content
+        if isinstance(content, str)
+        else json.dumps(content, ensure_ascii=False)
+    )
+    if message.get("tool_calls"):
+        text += ("\n" if text else "") + json.dumps(message["tool_calls"], ensure_ascii=False, indent=1)
+    return text

@@ -1,0 +1,379 @@
+// The reading pane: one trace at a time, its texts first, then what the reader says of it.
+
+import { bdi, fill, h, kbd, prose } from "./dom";
+import type { Mark, Nearest, Piece, Trace } from "./protocol";
+import { count, diffWords, foldAt, oneLine, phrasePattern, plural, prettyJson } from "./text";
+
+const LABELS: Record<string, string> = {
+  system_prompt: "System prompt", input: "Input", output: "Output", context: "Context", error: "Error",
+  user: "User", assistant: "Assistant", system: "System prompt", tool: "Tool",
+};
+const FOLD: Record<string, number> = { output: 6000, assistant: 6000, input: 3000, user: 3000, context: 500, system_prompt: 300, system: 300 };
+const MORE_STEP = 200_000;
+/** Below this share of common words a difference word by word cannot be read. */
+const ALIKE = 0.3;
+
+export interface ReadingEvents {
+  next(): void;
+  previous(): void;
+  toggleMode(mode: string): void;
+  fine(): void;
+  newTag(): void;
+  say(row: number, what: "note" | "expected_output", text: string): void;
+  propose(): void;
+  undo(): void;
+  more(row: number, part: string, start: number): Promise<Piece>;
+  nearest(row: number): Promise<Nearest>;
+  open(row: number): void;
+}
+
+export interface Place {
+  position: string;
+  reason: string;
+  cluster: string;
+  phrases: string[];
+  swatch: string | undefined;
+}
+
+export class ReadingPane {
+  readonly el: HTMLElement;
+  private readonly position = h("span", { class: "fs-position" });
+  private readonly reason = h("div", { class: "fs-quiet fs-reason" });
+  private readonly cluster = h("div", { class: "fs-read-cluster" });
+  private readonly diffButton = h("button", { class: "fs-button", type: "button", "aria-pressed": "false", title: "Difference from the nearest passing answer (d)", onclick: () => this.toggleDiff() }, "Compare ", kbd("d"));
+  readonly scroll = h("div", { class: "fs-scroll", tabindex: 0, role: "document", "aria-label": "Trace" });
+  private readonly tags = h("div", { class: "fs-tags", role: "group", "aria-label": "Failure modes" });
+  private readonly note = h("textarea", { class: "fs-field", rows: 1, "aria-label": "Note", placeholder: "What is wrong here, in your words" });
+  private readonly expected = h("textarea", { class: "fs-field", rows: 2, "aria-label": "Expected output", placeholder: "What the answer should have been" });
+  private readonly noteBox: HTMLElement;
+  private readonly expectedBox: HTMLElement;
+  private readonly proposed = h("span", { class: "fs-quiet" });
+  private readonly judge: HTMLElement;
+  private trace: Trace | null = null;
+  private mark: Mark | null = null;
+  private modes: string[] = [];
+  private pattern: RegExp | null = null;
+  private diffOn = false;
+  private ticket = 0;
+
+  constructor(private readonly events: ReadingEvents) {
+    const button = (label: string, key: string, title: string, onclick: () => void) =>
+      h("button", { class: "fs-button", type: "button", title: `${title} (${key})`, onclick }, `${label} `, kbd(key));
+    this.noteBox = h("div", { class: "fs-field-box", hidden: true }, h("label", {}, "Note"), this.note);
+    this.expectedBox = h(
+      "div",
+      { class: "fs-field-box", hidden: true },
+      h("label", {}, "Expected output", h("button", { class: "fs-link", type: "button", onclick: () => this.startFromOutput() }, "Start from the output")),
+      this.expected,
+    );
+    this.judge = h(
+      "footer",
+      { class: "fs-judge", "aria-label": "Judge" },
+      this.tags,
+      this.noteBox,
+      this.expectedBox,
+      h(
+        "div",
+        { class: "fs-judge-row" },
+        button("Note", "n", "Write a note", () => this.focusNote()),
+        button("Expected output", "e", "Write what the answer should have been", () => this.focusExpected()),
+        button("Propose", "p", "Propose for a golden set", () => this.events.propose()),
+        button("Undo", "u", "Take back your last word", () => this.events.undo()),
+        this.proposed,
+      ),
+    );
+    this.el = h(
+      "section",
+      { class: "fs-pane fs-reading", "aria-label": "Reading", "data-pane": "reading" },
+      h(
+        "header",
+        { class: "fs-read-head" },
+        h(
+          "div",
+          { class: "fs-read-nav" },
+          h("button", { class: "fs-button fs-icon", type: "button", "aria-label": "Previous trace (k)", title: "Previous trace (k)", onclick: () => events.previous() }, "‹"),
+          h("button", { class: "fs-button fs-icon", type: "button", "aria-label": "Next trace (j)", title: "Next trace (j)", onclick: () => events.next() }, "›"),
+          this.position,
+          h("span", { class: "fs-gap" }),
+          this.diffButton,
+        ),
+        this.cluster,
+        this.reason,
+      ),
+      this.scroll,
+      this.judge,
+    );
+    for (const [field, what] of [[this.note, "note"], [this.expected, "expected_output"]] as const) {
+      // saved when the field is left: every pause of a typist would be one more event to undo
+      field.addEventListener("change", () => {
+        const row = Number(field.dataset.row);
+        if (Number.isInteger(row)) this.events.say(row, what, field.value);
+      });
+    }
+  }
+
+  setLooking(looking: boolean): void {
+    this.judge.hidden = looking;
+  }
+
+  setModes(modes: string[]): void {
+    this.modes = modes;
+    this.renderTags();
+  }
+
+  empty(text: string): void {
+    this.trace = null;
+    fill(this.scroll, h("p", { class: "fs-quiet fs-empty" }, text));
+  }
+
+  show(trace: Trace, place: Place): void {
+    this.leaveFields();
+    this.trace = trace;
+    this.diffOn = false;
+    this.diffButton.setAttribute("aria-pressed", "false");
+    this.pattern = phrasePattern(place.phrases);
+    this.setPlace(place);
+    this.render();
+    this.scroll.scrollTop = 0;
+    this.scroll.dataset.trace = trace.trace_id;
+    this.setMark(trace.mark, trace.proposed);
+  }
+
+  setPlace(place: Place): void {
+    this.position.textContent = place.position;
+    this.reason.textContent = place.reason;
+    this.reason.title = place.reason;
+    const dot = h("span", { class: place.swatch ? "fs-swatch" : "fs-swatch fs-swatch-none", "aria-hidden": "true" });
+    if (place.swatch) dot.style.background = place.swatch;
+    this.cluster.title = oneLine(place.cluster, 200);
+    fill(this.cluster, dot, bdi(oneLine(place.cluster, 120)), h("span", { class: "fs-quiet fs-id", title: "trace id" }, bdi(oneLine(this.trace?.trace_id ?? "", 60))));
+  }
+
+  setMark(mark: Mark | null, proposed: string[] = []): void {
+    this.mark = mark;
+    const row = String(this.trace?.row ?? "");
+    for (const [field, box, value] of [
+      [this.note, this.noteBox, mark?.note ?? ""],
+      [this.expected, this.expectedBox, mark?.expected_output ?? ""],
+    ] as const) {
+      // what is being typed is never overwritten by what arrives
+      if (field.matches(":focus") && field.dataset.row === row) continue;
+      field.dataset.row = row;
+      field.value = value;
+      box.hidden = value === "";
+    }
+    this.proposed.textContent = proposed.length ? `proposed for ${proposed.join(", ")}` : "";
+    this.renderTags();
+  }
+
+  focusNote(): void {
+    this.noteBox.hidden = false;
+    this.note.focus();
+  }
+
+  focusExpected(): void {
+    this.expectedBox.hidden = false;
+    this.expected.focus();
+  }
+
+  page(direction: 1 | -1): void {
+    this.scroll.scrollBy({ top: direction * this.scroll.clientHeight * 0.85 });
+  }
+
+  private leaveFields(): void {
+    for (const field of [this.note, this.expected]) if (field.matches(":focus")) field.blur();
+  }
+
+  private startFromOutput(): void {
+    const output = this.trace?.parts.find((p) => p.name === "output") ?? this.trace?.turns.findLast((t) => t.role === "assistant");
+    if (!output || output.text.length < output.total) return;
+    this.expected.value = output.text;
+    this.expected.focus();
+    // a value set by a script makes no change event of its own
+    this.expected.dispatchEvent(new Event("change"));
+  }
+
+  private renderTags(): void {
+    const held = this.mark?.failure_modes ?? [];
+    const fine = this.mark?.read === true && held.length === 0;
+    const chip = (key: string, label: string, on: boolean, onclick: () => void, cls = "") =>
+      h("button", { class: `fs-tag ${cls}`, type: "button", "aria-pressed": on ? "true" : "false", onclick }, key ? kbd(key) : null, bdi(oneLine(label, 60)));
+    const extra = held.filter((m) => !this.modes.includes(m));
+    const all = [...this.modes, ...extra];
+    const focused = [...this.tags.children].indexOf(document.activeElement as Element);
+    fill(
+      this.tags,
+      chip("0", "fine", fine, () => this.events.fine(), "fs-tag-fine"),
+      ...all
+        // past the ninth there is no key; those in use on this trace still show
+        .filter((m, k) => k < 9 || held.includes(m))
+        .map((m) => chip(this.modes.indexOf(m) < 9 && this.modes.includes(m) ? String(this.modes.indexOf(m) + 1) : "", m, held.includes(m), () => this.events.toggleMode(m))),
+      h("button", { class: "fs-tag fs-tag-new", type: "button", onclick: () => this.events.newTag() }, kbd("t"), all.length > 9 ? `new or one of ${all.length}…` : "new tag…"),
+    );
+    if (focused >= 0) (this.tags.children[Math.min(focused, this.tags.childElementCount - 1)] as HTMLElement).focus();
+  }
+
+  private render(): void {
+    const t = this.trace;
+    if (!t) return;
+    const part = (name: string) => t.parts.find((p) => p.name === name);
+    const section = (name: string) => {
+      const piece = part(name);
+      return piece && (piece.total > 0 || name === "output") ? this.text(LABELS[name] ?? name, name, name, piece) : null;
+    };
+    const lastAnswer = t.turns.findLastIndex((turn) => turn.role === "assistant");
+    const turns = t.turns.map((turn, k) => this.text(LABELS[turn.role] ?? turn.role, `turn:${k}`, turn.role, turn, k === lastAnswer));
+    // the chat as logged ends with the answer only sometimes; the output is shown unless it is the last turn's text
+    const output = part("output");
+    const said = lastAnswer >= 0 && lastAnswer === t.turns.length - 1 && t.turns[lastAnswer]!.text === output?.text;
+    fill(
+      this.scroll,
+      this.chips(t),
+      section("system_prompt"),
+      section("input"),
+      ...turns,
+      said ? null : section("output"),
+      section("error"),
+      section("context"),
+      this.fieldList(t),
+    );
+  }
+
+  private chips(t: Trace): HTMLElement | null {
+    const signals = t.signals.map((s) =>
+      h("span", { class: s.bad ? "fs-chip fs-chip-bad" : "fs-chip", title: s.bad === null ? "signal" : s.bad ? "a bad signal" : "not a bad signal" }, s.bad ? "▲ " : "", bdi(oneLine(`${s.name.replaceAll("_", " ")}: ${s.value}`, 60))),
+    );
+    const behaviours = t.behaviours.map((b) => h("span", { class: b.hint ? "fs-chip fs-chip-hint" : "fs-chip", title: b.name }, b.hint ? "◆ " : "", bdi(oneLine(b.says, 90))));
+    if (!signals.length && !behaviours.length) return null;
+    return h("div", { class: "fs-chips fs-read-chips", "aria-label": "Signals and behaviours" }, ...signals, ...behaviours);
+  }
+
+  private fieldList(t: Trace): HTMLElement {
+    const items = t.fields.flatMap((f) => [h("dt", {}, f.name), h("dd", {}, bdi(oneLine(f.value, 120)))]);
+    return h("dl", { class: "fs-fields" }, h("dt", {}, "trace"), h("dd", {}, bdi(oneLine(t.trace_id, 120))), ...items);
+  }
+
+  private text(label: string, name: string, kind: string, piece: Piece, answer = name === "output"): HTMLElement {
+    const body = h("div", { class: "fs-text" });
+    const foot = h("div", { class: "fs-more" });
+    const row = this.trace!.row;
+    let held = piece.text;
+    let shown = foldAt(held, FOLD[kind] ?? 1500);
+    let pretty = piece.text.length === piece.total ? prettyJson(piece.text) : null;
+    const isJson = pretty !== null;
+    const draw = () => {
+      const text = pretty ?? held;
+      const visible = text.slice(0, pretty ? foldAt(text, FOLD[kind] ?? 1500) : shown);
+      body.classList.toggle("fs-json", pretty !== null);
+      fill(body, piece.total === 0 ? h("p", { class: "fs-nothing" }, "The output is empty.") : prose(pretty && expanded ? text : visible, this.pattern));
+      drawFoot(pretty ? (expanded ? text.length : visible.length) : shown, pretty ? text.length : piece.total);
+    };
+    let expanded = false;
+    const drawFoot = (from: number, total: number) => {
+      fill(foot);
+      if (from >= total) return;
+      const left = total - from;
+      const label = left <= MORE_STEP ? `Show all ${count(total)} characters` : `Show ${count(MORE_STEP)} more of ${count(total)} characters`;
+      foot.append(h("button", { class: "fs-link", type: "button", onclick: () => void grow() }, label));
+    };
+    const grow = async () => {
+      this.scroll.focus();
+      expanded = true;
+      if (!pretty) {
+        const goal = Math.min(piece.total, shown + MORE_STEP);
+        if (held.length < goal) {
+          fill(foot, h("span", { class: "fs-quiet" }, "Reading on…"));
+          try {
+            held += (await this.events.more(row, name, held.length)).text;
+          } catch (error) {
+            fill(foot, h("span", { class: "fs-wrong" }, (error as Error).message));
+            return;
+          }
+        }
+        shown = Math.min(held.length, goal);
+      }
+      draw();
+    };
+    draw();
+    const toggle = isJson
+      ? h("button", {
+          class: "fs-link", type: "button", "aria-pressed": "true",
+          onclick: (e: MouseEvent) => {
+            pretty = pretty === null ? prettyJson(piece.text) : null;
+            (e.currentTarget as HTMLElement).textContent = pretty === null ? "As JSON" : "As written";
+            draw();
+          },
+        }, "As written")
+      : null;
+    const size = piece.total > 400 ? h("span", { class: "fs-quiet" }, plural(piece.total, "character")) : null;
+    return h("section", { class: answer ? "fs-part fs-part-answer" : `fs-part fs-part-${kind}`, "aria-label": label, "data-part": name }, h("h4", {}, label, size, toggle), body, foot);
+  }
+
+  toggleDiff(): void {
+    this.diffOn = !this.diffOn;
+    this.diffButton.setAttribute("aria-pressed", String(this.diffOn));
+    if (this.diffOn) void this.renderDiff();
+    else this.render();
+  }
+
+  private async renderDiff(): Promise<void> {
+    const t = this.trace;
+    if (!t) return;
+    const ticket = ++this.ticket;
+    const answer = this.scroll.querySelector(".fs-part-answer");
+    const box = h("section", { class: "fs-part fs-part-answer fs-diff", "aria-label": "Difference", "data-part": "diff" }, h("p", { class: "fs-quiet" }, "Looking for the nearest passing answer…"));
+    answer?.replaceWith(box);
+    let found: Nearest;
+    try {
+      found = await this.events.nearest(t.row);
+    } catch (error) {
+      fill(box, h("p", { class: "fs-wrong" }, (error as Error).message));
+      return;
+    }
+    if (ticket !== this.ticket || !this.diffOn || this.trace !== t) return;
+    if (found.row === null) {
+      fill(box, h("p", { class: "fs-quiet" }, found.said));
+      return;
+    }
+    const here = t.parts.find((p) => p.name === "output")?.text ?? "";
+    const { changes, cut, alike } = diffWords(here, found.text ?? "");
+    const body = h("div", { class: "fs-text" });
+    const row = found.row;
+    if (alike < ALIKE) {
+      // two texts with little in common make word salad: they are read one after the other
+      fill(
+        box,
+        h("h4", {}, "Output", h("span", { class: "fs-quiet" }, "it shares few words with the nearest passing answer, so both are shown whole")),
+        h("div", { class: "fs-text" }, here === "" ? h("p", { class: "fs-nothing" }, "The output is empty.") : prose(here.slice(0, 4000), this.pattern)),
+        this.otherInput(found, row),
+        h("h4", { class: "fs-diff-other" }, "The passing answer"),
+        h("div", { class: "fs-text" }, prose((found.text ?? "").slice(0, 4000), this.pattern)),
+      );
+      this.scroll.scrollTop = Math.max(0, box.offsetTop - 12);
+      return;
+    }
+    for (const change of changes) {
+      const el = h(change.kind === "here" ? "ins" : change.kind === "there" ? "del" : "span", {});
+      for (const node of [...prose(change.text).childNodes]) el.append(...node.childNodes);
+      body.append(el);
+    }
+    fill(
+      box,
+      h("h4", {}, "Output, compared", h("span", { class: "fs-quiet" }, found.marked_fine ? "with one marked fine" : "with the nearest passing answer")),
+      h("p", { class: "fs-quiet fs-diff-key" }, h("ins", {}, "only here"), " ", h("del", {}, "only in the passing answer"), cut ? " · the first 2,000 words of each" : ""),
+      body,
+      this.otherInput(found, row),
+    );
+    this.scroll.scrollTop = Math.max(0, box.offsetTop - 12);
+  }
+
+  private otherInput(found: Nearest, row: number): HTMLElement {
+    return h(
+      "div",
+      { class: "fs-diff-other" },
+      h("h4", {}, "Input of the passing answer", h("button", { class: "fs-link", type: "button", onclick: () => this.events.open(row) }, "Open it")),
+      h("div", { class: "fs-text fs-text-small" }, prose((found.input ?? "").slice(0, 700), this.pattern)),
+      h("p", { class: "fs-quiet" }, found.said),
+    );
+  }
+}

@@ -1,0 +1,443 @@
+"""The Python half of the workbench: it answers what the page asks, and hides the wire between the two.
+
+Traits carry a few small settings. Everything else is a custom message. The page asks with
+``{"id", "ask", ...}`` and gets exactly one answer, ``{"id", "ok", ...}`` or ``{"id", "error"}``:
+
+========================  ==========================================  =======================================
+ask                       with                                        answer
+========================  ==========================================  =======================================
+``hello``                                                             title, clusters, colour choices, plan;
+                                                                      buffers: xy float32, labels int32
+``color``                 ``by``                                      legend; buffer: one byte a point
+``state``                 ``since`` (a revision)                      failure modes, cluster tags, progress;
+                                                                      buffer: one byte a point, 1 = read
+``card``, ``trace``       ``row``                                     first words; all that the pane shows
+``more``                  ``row, part, start``                        the next piece of a long text
+``nearest``               ``row``                                     the nearest passing answer
+``lasso``                 buffer: rows uint32                         how many, in which clusters
+``annotate``              ``row`` and what is said                    the mark that now holds
+``tag_cluster``           ``cluster, failure_mode``                   the revision
+``tag_traces``            ``failure_mode``; buffer: rows uint32       the revision
+``propose``               ``row, golden, reason``                     the revision
+``undo``                                                              what was taken back
+========================  ==========================================  =======================================
+
+Python tells without being asked with ``{"push": "open" | "select" | "color" | "state", ...}``. A row is a place
+in ``found.trace_ids``, fixed for the life of one widget; everything that is kept is kept by ``trace_id``.
+``src/protocol.ts`` has the same table as types.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import numpy as np
+import pandas as pd
+import traitlets
+
+from failscope.errors import ArgumentError, FailscopeError, NotFoundError
+from failscope.review.session import Session
+from failscope.surface.clustering import Clustering
+from failscope.workbench.encode import color_codes, color_options, plain
+from failscope.workbench.reading import Reader
+
+_STATIC = Path(__file__).parent / "static"
+_SUMMARY_ROWS = 12
+_VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+class Workbench(anywidget.AnyWidget):
+    """Read, tag and propose traces in the notebook; all of it is kept by the session, none by the widget.
+
+    Parameters
+    ----------
+    session : Session or Clustering
+        A review to work on, or a clustering to look at only: tags need a review to belong to.
+    reviewer : str, optional
+        Who reads; may be left out when the session has one reviewer.
+    height : int
+        In pixels.
+
+    Raises
+    ------
+    ArgumentError
+        The reviewer is not one of the session's, or is not named although there are several.
+
+    Notes
+    -----
+    What the buttons do has a call of the same name on the session (``annotate``, ``tag_cluster``,
+    ``tag_traces``, ``propose``, ``undo``). The widget adds ``open``, ``select``, ``selected`` and ``color``.
+
+    Examples
+    --------
+    >>> fs.Workbench(session, reviewer="ana")  # doctest: +SKIP
+    """
+
+    _esm = _STATIC / "workbench.js"
+    _css = _STATIC / "workbench.css"
+
+    height = traitlets.Int(720, help="Height of the workbench in pixels, 360 to 2400.").tag(sync=True)
+
+    def __init__(
+        self, session: Session | Clustering, *, reviewer: str | None = None, height: int = 720
+    ) -> None:
+        self._session = None if isinstance(session, Clustering) else session
+        self._reviewer = _reviewer(session, reviewer)
+        self._found: Clustering = session if isinstance(session, Clustering) else session.clustering
+        self._reader = Reader(self._found)
+        self._ids = self._found.trace_ids
+        self._row = {trace_id: row for row, trace_id in enumerate(self._ids)}
+        self._summary = self._found.summary()
+        self._selected = np.empty(0, dtype=np.uint32)
+        self._by = "cluster"
+        self._focus: int | None = None
+        super().__init__(height=height)
+        self.on_msg(self._answer)
+
+    # what a notebook calls -------------------------------------------------------------------------------------
+
+    @property
+    def reviewer(self) -> str | None:
+        """Who reads; None when a clustering is only looked at."""
+        return self._reviewer
+
+    @property
+    def selected(self) -> list[str]:
+        """The trace ids inside the lasso or of the last ``select``; empty when nothing is selected."""
+        return self._ids[self._selected].tolist()
+
+    def open(self, trace_id: str | None = None) -> None:
+        """Show one trace in the reading pane.
+
+        Without an argument it is ipywidgets' own ``open``, which connects the widget to the page.
+        """
+        if trace_id is None:
+            super().open()
+            return
+        self._focus = self._rows([trace_id])[0]
+        self._push({"push": "open", "row": self._focus})
+
+    def select(self, trace_ids: Iterable[str]) -> None:
+        """Select traces, as a lasso does; an empty list clears the selection."""
+        self._selected = np.array(self._rows(trace_ids), dtype=np.uint32)
+        self._push({"push": "select"}, self._selected)
+
+    def color(self, by: str) -> None:
+        """Colour the map by ``"cluster"``, ``"tag"``, ``"week"``, ``"model"``, ``"signal:<name>"``, ``"behaviour:<name>"`` ..."""
+        known = [option["by"] for option in self._options()]
+        if by not in known:
+            raise ArgumentError(f"cannot colour by {by!r}; choose one of {', '.join(map(repr, known))}")
+        self._by = by
+        self._push({"push": "color", "by": by})
+
+    # what is saved in the notebook -----------------------------------------------------------------------------
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
+        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
+        return {**data, "text/plain": repr(self), "text/html": self._static_html()}, metadata
+
+    def _ipython_display_(self, **kwargs: Any) -> None:
+        # A front end that trusts the notebook prefers the view to the HTML of the same output, and without a
+        # kernel shows only "model not found". So the summary is an output of its own, before the view; the
+        # live view hides it, and the summary hides a view that found no model.
+        from IPython.display import display
+
+        data, metadata = self._repr_mimebundle_(**kwargs)
+        display({"text/html": data["text/html"], "text/plain": data["text/plain"]}, raw=True)  # type: ignore[no-untyped-call]
+        display({k: v for k, v in data.items() if k != "text/html"}, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]
+
+    def __repr__(self) -> str:
+        return f"<Workbench {self._title()} · {len(self._ids):,} traces>"
+
+    def _title(self) -> str:
+        return (
+            f"{self._session.name} · {self._reviewer}"
+            if self._session
+            else f"{self._found.view} view, looking only"
+        )
+
+    def _static_html(self) -> str:
+        rows = []
+        for cluster, row in self._summary.head(_SUMMARY_ROWS).iterrows():
+            lift = (
+                ""
+                if pd.isna(row["lift"])
+                else f"{row['lift']:.1f}× ({row['lift_low']:.1f} to {row['lift_high']:.1f})"
+            )
+            cells = (f"{cluster} · {row['name']}", f"{row['size']:,}", f"{row['share']:.1%}", lift)
+            rows.append("<tr>" + "".join(f"<td>{html.escape(str(c))}</td>" for c in cells) + "</tr>")
+        left = len(self._summary) - len(rows)
+        said = [html.escape(repr(self)[1:-1])]
+        if self._session:
+            progress = self._session.progress()
+            said += [
+                html.escape(f"{who}: {p['read']:.0f} of {p['of']:.0f} read") for who, p in progress.iterrows()
+            ]
+        more = f"<p>and {left:,} more clusters</p>" if left > 0 else ""
+        return (
+            '<div class="failscope-summary"><style>'
+            # beside a live view this summary goes, and without one the view's own error goes
+            ".jp-OutputArea:has(.fs-workbench) .jp-OutputArea-child:has(.failscope-summary){display:none}"
+            ".jp-OutputArea-child:has(.failscope-summary)+.jp-OutputArea-child"
+            ":not(:has(>.jp-OutputArea-output>*)){display:none}"
+            ".failscope-summary :is(th,td):first-child{text-align:left}"
+            f"</style><p><b>failscope</b> · {' · '.join(said)}</p>"
+            "<table><thead><tr><th>cluster, most suspicious first</th><th>traces</th><th>share</th>"
+            f"<th>lift of {'bad signals' if self._found.traces.signals else 'hints of a failure'}</th>"
+            f"</tr></thead><tbody>{''.join(rows)}</tbody></table>{more}"
+            "<p>Run the cell to work on it again; everything is where you left it.</p></div>"
+        )
+
+    # the wire --------------------------------------------------------------------------------------------------
+
+    def _push(self, content: dict[str, Any], *buffers: np.ndarray) -> None:
+        self.send(plain(content), [b.tobytes() for b in buffers if len(b)])
+
+    def _answer(self, _: Any, content: dict[str, Any], buffers: list[Any]) -> None:
+        ask = content.get("ask")
+        handler = getattr(self, f"_ask_{ask}", None) if isinstance(ask, str) else None
+        reply, out = {"id": content.get("id")}, ()
+        try:
+            if handler is None:
+                raise ArgumentError(
+                    f"the page asked {ask!r}, which this failscope does not know; run the cell again"
+                )
+            body, *out = handler(content, buffers)
+            reply |= {"ok": True, **body}
+        except FailscopeError as error:
+            reply |= {"error": str(error)}
+        except Exception as error:  # noqa: BLE001  a page that waits must be told, whatever went wrong
+            reply |= {"error": f"{type(error).__name__}: {error}"}
+        self._push(reply, *out)
+
+    def _ask_hello(self, content: dict, buffers: list) -> tuple:
+        plan = self._plan()
+        body = {
+            "title": self._title(),
+            "looking": self._session is None,
+            "reviewer": self._reviewer,
+            "n": len(self._ids),
+            "clusters": [self._cluster(int(c)) for c in self._summary.index],
+            "noise": int((self._found.labels == -1).sum()),
+            "lift_of": "bad signals" if self._found.traces.signals else "hints of a failure",
+            "note": self._found.note,
+            "colors": self._options(),
+            "by": self._by,
+            "plan": [row for row, _ in plan],
+            "reasons": [reason for _, reason in plan],
+            "open": self._focus,
+        }
+        xy = np.asarray(self._found.xy, dtype=np.float32)
+        return body, xy.ravel(), np.asarray(self._found.labels, dtype=np.int32), self._selected
+
+    def _ask_color(self, content: dict, buffers: list) -> tuple:
+        by = content["by"]
+        tags = None
+        if self._session:
+            tags = {self._row[i]: m for i, m in self._marks()["failure_modes"].items()}
+        modes = self._session.failure_modes() if self._session else []
+        meta, codes = color_codes(self._found, by, order=self._summary.index.tolist(), tags=tags, modes=modes)
+        self._by = by
+        return meta, codes
+
+    def _ask_state(self, content: dict, buffers: list) -> tuple:
+        if self._session is None:
+            return {
+                "revision": 0,
+                "changed": content.get("since") != 0,
+                "modes": [],
+                "tags": {},
+            }, self._bytes([])
+        revision = self._session.revision
+        if revision == content.get("since"):
+            return ({"revision": revision, "changed": False},)
+        marks = self._marks()
+        progress = self._session.progress().loc[self._reviewer]
+        body = {
+            "revision": revision,
+            "changed": True,
+            "modes": self._session.failure_modes(),
+            "tags": self._session.cluster_tags(),
+            "progress": {
+                "read": int(progress["read"]),
+                "left": int(progress["left"]),
+                "of": int(progress["of"]),
+            },
+            "goldens": sorted(set(self._session.proposals()["golden"])),
+        }
+        return body, self._bytes([self._row[i] for i in marks.index[marks["read"].astype(bool)]])
+
+    def _ask_card(self, content: dict, buffers: list) -> tuple:
+        return (self._reader.card(self._at(content)),)
+
+    def _ask_trace(self, content: dict, buffers: list) -> tuple:
+        row = self._at(content)
+        return ({**self._reader.trace(row), "mark": self._mark(row), "proposed": self._proposed(row)},)
+
+    def _ask_more(self, content: dict, buffers: list) -> tuple:
+        return (self._reader.more(self._at(content), content["part"], int(content["start"])),)
+
+    def _ask_nearest(self, content: dict, buffers: list) -> tuple:
+        fine, failing = [], []
+        if self._session:
+            # anyone's word counts here: a trace that a colleague tagged is no example of a passing answer
+            for trace_id, mark in self._session.marks().iterrows():
+                if mark["failure_modes"]:
+                    failing.append(self._row[trace_id])
+                elif mark["read"]:
+                    fine.append(self._row[trace_id])
+        return (self._reader.nearest_passing(self._at(content), fine=fine, failing=failing),)
+
+    def _ask_lasso(self, content: dict, buffers: list) -> tuple:
+        rows = _rows_of(buffers, len(self._ids))
+        self._selected = rows
+        clusters, counts = np.unique(np.asarray(self._found.labels)[rows], return_counts=True)
+        inside = sorted(
+            zip(clusters.tolist(), counts.tolist(), strict=True), key=lambda pair: (-pair[1], pair[0])
+        )
+        return ({"n": len(rows), "clusters": inside},)
+
+    def _ask_annotate(self, content: dict, buffers: list) -> tuple:
+        row = self._at(content)
+        said = {
+            k: content[k] for k in ("failure_modes", "note", "expected_output") if content.get(k) is not None
+        }
+        session = self._writing()
+        session.annotate(self._ids[row], reviewer=self._reviewer, **said)
+        return ({"row": row, "mark": self._mark(row), "revision": session.revision},)
+
+    def _ask_tag_cluster(self, content: dict, buffers: list) -> tuple:
+        session = self._writing()
+        session.tag_cluster(int(content["cluster"]), content["failure_mode"], reviewer=self._reviewer)
+        return ({"revision": session.revision},)
+
+    def _ask_tag_traces(self, content: dict, buffers: list) -> tuple:
+        session = self._writing()
+        rows = _rows_of(buffers, len(self._ids))
+        session.tag_traces(self._ids[rows].tolist(), content["failure_mode"], reviewer=self._reviewer)
+        return ({"n": len(rows), "revision": session.revision},)
+
+    def _ask_propose(self, content: dict, buffers: list) -> tuple:
+        row = self._at(content)
+        session = self._writing()
+        session.propose(
+            content["golden"], [self._ids[row]], reviewer=self._reviewer, reason=content.get("reason") or ""
+        )
+        return ({"row": row, "proposed": self._proposed(row), "revision": session.revision},)
+
+    def _ask_undo(self, content: dict, buffers: list) -> tuple:
+        session = self._writing()
+        return ({"said": session.undo(reviewer=self._reviewer), "revision": session.revision},)
+
+    # ---------------------------------------------------------------------------------------------------------------
+
+    def _writing(self) -> Session:
+        if self._session is None:
+            raise ArgumentError(
+                "a clustering is only looked at here; start a review to tag: ws.start_review(name, plan, reviewers=[...])"
+            )
+        return self._session
+
+    def _options(self) -> list[dict[str, str]]:
+        return color_options(self._found, reviewing=self._session is not None)
+
+    def _plan(self) -> list[tuple[int, str]]:
+        if self._session:
+            frame = self._session.plan.frame.sort_values("position")
+            return [
+                (self._row[i], reason) for i, reason in zip(frame["trace_id"], frame["reason"], strict=True)
+            ]
+        rows = []
+        for cluster in self._summary.index:
+            if cluster >= 0:
+                rows += [
+                    (self._row[i], "typical of its cluster") for i in self._found.exemplars(int(cluster), 3)
+                ]
+        return rows
+
+    def _cluster(self, cluster: int) -> dict[str, Any]:
+        row = self._summary.loc[cluster]
+        keys = (
+            "name",
+            "size",
+            "share",
+            "lift",
+            "lift_low",
+            "lift_high",
+            "q_value",
+            "bad_rate",
+            "stability",
+            "sets_apart",
+        )
+        phrases = row.get("key_phrases", "")
+        phrases = phrases.split(", ") if isinstance(phrases, str) else list(phrases)
+        trend = row.get("trend")
+        return {
+            "cluster": cluster,
+            **{k: row.get(k) for k in keys},
+            "phrases": [p for p in phrases if p],
+            "trend": [] if trend is None or isinstance(trend, float) else list(trend),
+            "new": bool(row.get("new", False)),
+        }
+
+    def _marks(self) -> pd.DataFrame:
+        return self._writing().marks(reviewer=self._reviewer)
+
+    def _mark(self, row: int) -> dict[str, Any] | None:
+        if self._session is None:
+            return None
+        mark = self._session.mark(self._ids[row], reviewer=self._reviewer)
+        return {k: mark[k] for k in ("failure_modes", "note", "expected_output", "read")}
+
+    def _proposed(self, row: int) -> list[str]:
+        if self._session is None:
+            return []
+        said = self._session.proposals()
+        return sorted(set(said.loc[said["trace_id"] == self._ids[row], "golden"]))
+
+    def _bytes(self, rows: list[int]) -> np.ndarray:
+        out = np.zeros(len(self._ids), dtype=np.uint8)
+        out[rows] = 1
+        return out
+
+    def _at(self, content: dict) -> int:
+        row = content.get("row")
+        if not isinstance(row, int) or not 0 <= row < len(self._ids):
+            raise ArgumentError(f"the page asked for row {row!r} of {len(self._ids):,}; run the cell again")
+        return row
+
+    def _rows(self, trace_ids: Iterable[str]) -> list[int]:
+        wanted = [trace_ids] if isinstance(trace_ids, str) else list(trace_ids)
+        missing = [i for i in wanted if i not in self._row]
+        if missing:
+            raise NotFoundError(f"no trace {missing[0]!r} on this map; it has {len(self._ids):,} traces")
+        return [self._row[i] for i in wanted]
+
+
+def _reviewer(session: Session | Clustering, reviewer: str | None) -> str | None:
+    if isinstance(session, Clustering):
+        if reviewer is not None:
+            raise ArgumentError(
+                f"reviewer={reviewer!r} needs a session; a clustering is only looked at: fs.Workbench(session, reviewer={reviewer!r})"
+            )
+        return None
+    known = tuple(session.reviewers)
+    if reviewer is None and len(known) == 1:
+        return known[0]
+    if reviewer not in known:
+        said = "no reviewer was named" if reviewer is None else f"reviewer={reviewer!r} is not in this review"
+        raise ArgumentError(
+            f"{said}; its reviewers are {', '.join(map(repr, known))}; pass reviewer={known[0]!r}"
+        )
+    return reviewer
+
+
+def _rows_of(buffers: list[Any], n: int) -> np.ndarray:
+    rows = np.frombuffer(buffers[0], dtype="<u4") if buffers else np.empty(0, dtype=np.uint32)
+    if len(rows) and int(rows.max()) >= n:
+        raise ArgumentError(f"the page sent row {int(rows.max()):,} of {n:,}; run the cell again")
+    return rows.astype(np.uint32)
