@@ -12,7 +12,7 @@ import pandas as pd
 from failscope.errors import ArgumentError
 from failscope.golden.dataset import GoldenSet, example_id, versions, write_version
 from failscope.review import events as kinds
-from failscope.review.events import Event, Ledger
+from failscope.review.events import Event, Ledger, expected_output
 from failscope.review.session import Session, describe
 from failscope.traces.table import Traces
 
@@ -38,9 +38,6 @@ def promote_cases(
     (GoldenSet, bool)
         The version that holds now, and whether it is new. Nothing is written when no example differs.
     """
-    who = str(curator).strip()
-    if not who:
-        raise ArgumentError("curator='' promotes nothing; say who decides")
     for _ in range(TRIES):
         newest = GoldenSet.open(home) if versions(home) else None
         rows = {row["id"]: row for row in newest.rows} if newest else {}
@@ -51,9 +48,9 @@ def promote_cases(
             # who promoted an example is settled when it enters; only another content makes it a new decision
             if old is None or _content(old) != _content(case):
                 case["provenance"]["promoted"] = {
-                    "curator": who,
+                    "curator": curator,
                     "at": datetime.now(UTC).isoformat(timespec="seconds"),
-                    "reason": str(reason),
+                    "reason": reason,
                     "version": 1 if newest is None else newest.version + 1,
                     "failscope": _version(),
                 }
@@ -61,9 +58,9 @@ def promote_cases(
         if newest is not None and rows == before:
             return newest, False
         about = {
-            "curator": who,
+            "curator": curator,
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "reason": str(reason),
+            "reason": reason,
             "failscope": _version(),
         }
         try:
@@ -87,12 +84,11 @@ def _case(
     mine = [e for e in sayings if e.trace_id == trace_id or trace_id in e.payload.get("trace_ids", ())]
     judged = [e for e in mine if e.kind != kinds.PROPOSAL]
     marks = [ledger.mark(who, trace_id) for who in dict.fromkeys(e.actor for e in judged)]
-    expected = [m.expected_output for m in sorted(marks, key=lambda m: m.at) if m.expected_output is not None]
     when = row["timestamp"]
     return {
         "id": example_id(trace_id),
         "input": row["input"],
-        "expected_output": expected[-1] if expected else None,
+        "expected_output": expected_output(marks),
         "output": row["output"],
         "context": row["context"],
         "system_prompt": row["system_prompt"],

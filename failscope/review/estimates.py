@@ -10,6 +10,9 @@ import pandas as pd
 
 from failscope.errors import ArgumentError
 
+ANY_FAILURE = "any failure"
+"""The row of the prevalence that counts traces with at least one failure mode."""
+
 
 def share_interval(count: int, of: int, *, population: int, confidence: float = 0.95) -> tuple[float, float]:
     """The interval for a share from a simple random sample without replacement.
@@ -36,6 +39,10 @@ def share_interval(count: int, of: int, *, population: int, confidence: float = 
 
     if not 0 < confidence < 1:
         raise ArgumentError(f"confidence={confidence} is not between 0 and 1; 0.95 is usual")
+    if not 0 <= count <= of <= population:
+        raise ArgumentError(
+            f"count={count} of={of} population={population} cannot be; each is at most the next"
+        )
     if of == 0:
         return 0.0, 1.0
     tail = (1 - confidence) / 2
@@ -78,13 +85,13 @@ def prevalence_frame(
     sample = drawn.iloc[:begun]
     modes = list(dict.fromkeys(m for said in read.values() for m in said))
     rows = []
-    for mode in ["any failure", *modes]:
-        hit = {t for t, said in read.items() if (said if mode == "any failure" else mode in said)}
+    for mode in [ANY_FAILURE, *modes]:
+        hit = {t for t, said in read.items() if (said if mode == ANY_FAILURE else mode in said)}
         count = int(sample.isin(list(hit)).sum())
         low, high = share_interval(count, len(sample), population=population, confidence=confidence)
         estimate = count / len(sample) if len(sample) else np.nan
         rows.append((estimate, low, high, count, len(sample), len(hit) / len(read) if read else np.nan))
-    index = pd.Index(["any failure", *modes], name="failure_mode")
+    index = pd.Index([ANY_FAILURE, *modes], name="failure_mode")
     return pd.DataFrame(rows, index=index, columns=["estimate", "low", "high", "count", "of", "naive"])
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any, Protocol
 
 ANNOTATION = "annotation"
@@ -69,9 +70,7 @@ class EventLog(Protocol):
         """Add one event; when this returns, the event is on the disk."""
         ...
 
-    def read(
-        self, *, after: int = 0, session: str | None = None, kinds: Sequence[str] | None = None
-    ) -> list[Event]:
+    def read(self, *, after: int = 0, session: str | None = None) -> list[Event]:
         """The events with ``seq > after``, in order."""
         ...
 
@@ -85,6 +84,8 @@ class EventLog(Protocol):
 class Mark:
     """What one reviewer says of one trace at this moment.
 
+    ``at`` is the time of the last word. ``read_seq`` and ``expected_seq`` are the places in the log of the first
+    judgement and of the expected output that holds: the log's order decides, not anybody's clock.
     ``failure_modes`` are those of the trace's own annotation and of tags given to several traces at once;
     ``read`` is True only when the reviewer said of this trace itself which failure modes it has, or none: a note
     or an expected output alone is not yet a judgement.
@@ -96,6 +97,8 @@ class Mark:
     expected_output: str | None = None
     read: bool = False
     at: str = ""
+    read_seq: int = 0
+    expected_seq: int = 0
 
     @property
     def empty(self) -> bool:
@@ -113,7 +116,8 @@ def fold_marks(events: Iterable[Event]) -> Mark:
     own: tuple[str, ...] = ()
     tagged: list[str] = []
     scores: dict[str, float] = {}
-    note, expected, read, at = "", None, False, ""
+    note, expected, at = "", None, ""
+    read_seq = expected_seq = 0
     for event in events:
         said = event.payload
         at = event.at
@@ -121,7 +125,7 @@ def fold_marks(events: Iterable[Event]) -> Mark:
             tagged.append(said["failure_mode"])
             continue
         if said.get("failure_modes") is not None:
-            read = True
+            read_seq = read_seq or event.seq
             own = tuple(said["failure_modes"])
             tagged.clear()  # the reviewer has now judged this trace itself: that replaces what a lasso said of it
         if said.get("scores") is not None:
@@ -129,8 +133,15 @@ def fold_marks(events: Iterable[Event]) -> Mark:
         if said.get("note") is not None:
             note = said["note"]
         if "expected_output" in said:
-            expected = said["expected_output"]
-    return Mark(tuple(dict.fromkeys((*own, *tagged))), scores, note, expected, read, at)
+            expected, expected_seq = said["expected_output"], event.seq
+    modes = tuple(dict.fromkeys((*own, *tagged)))
+    return Mark(modes, scores, note, expected, read_seq > 0, at, read_seq, expected_seq)
+
+
+def expected_output(marks: Iterable[Mark]) -> str | None:
+    """The expected output that holds among several reviewers': the one written last; None when nobody wrote one."""
+    written = [m for m in marks if m.expected_output is not None]
+    return max(written, key=lambda m: m.expected_seq).expected_output if written else None
 
 
 class Ledger:
@@ -155,12 +166,14 @@ class Ledger:
         self._marks: dict[tuple[str, str], Mark] = {}
         self._stack: dict[str, list[Event]] = {}  # reviewer -> what can be undone, oldest first
         self._modes: dict[str, None] = {}
+        self._lock = Lock()  # a widget's messages and a notebook's cells may come from two threads
 
     def refresh(self) -> None:
         """Read what was appended since the last call, by anyone."""
-        for event in self._log.read(after=self._seen, session=self._session):
-            self._seen = event.seq
-            self._take(event)
+        with self._lock:
+            for event in self._log.read(after=self._seen, session=self._session):
+                self._seen = event.seq
+                self._take(event)
 
     def _take(self, event: Event) -> None:
         if event.kind == UNDO:

@@ -15,6 +15,7 @@ from failscope.surface.clustering import Clustering
 
 Strategy = Literal["random", "balanced"]
 PLAN_COLUMNS = ("position", "trace_id", "cluster", "reason", "probability")
+"""The columns of ``ReviewPlan.frame``."""
 RANDOM_SHARE = 0.5
 """Of a balanced plan, the part that is drawn at random so that shares in all of production can be estimated."""
 
@@ -88,8 +89,10 @@ def plan_review(
     The unlike traces come by farthest-first traversal (Gonzalez 1985, Theoretical Computer Science 38) of the
     behaviours, distances doubled for traces with a bad signal.
     """
-    if budget < 1:
-        raise ArgumentError(f"budget={budget} leaves nothing to read; give at least 1")
+    if isinstance(budget, bool) or not isinstance(budget, int | np.integer) or budget < 1:
+        raise ArgumentError(
+            f"budget={budget!r} is not a number of traces to read; give a whole number from 1 on"
+        )
     if strategy not in ("balanced", "random"):
         raise ArgumentError(f"strategy={strategy!r} is not known; use 'balanced' or 'random'")
     # in the order of the ids, so that the same seed draws the same traces however the frame is sorted
@@ -127,43 +130,47 @@ def plan_review(
 
 
 def _choices(found: Clustering, ids: np.ndarray, *, skip: set[str]) -> Iterator[tuple[str, str]]:
-    """Traces worth a look with their reason, no trace twice: typical ones of the clusters in turn with unlike ones."""
+    """Traces worth a look with their reason, no trace twice: typical ones of the clusters in turn with unlike ones.
+
+    "Unlike" is unlike everything that the plan has so far, the drawn and the typical ones included.
+    """
     summary = found.summary()
-    taken = set(skip)
-    typical = ((found.exemplars(c, 1)[0], c) for c in summary.index if c >= 0)
-    unlike = _farthest_first(found, ids)
-    while True:
-        before = len(taken)
-        for trace_id, cluster in typical:
-            if trace_id not in taken:
-                taken.add(trace_id)
-                yield trace_id, f"the most typical trace of “{summary.at[cluster, 'name']}”"
-                break
-        for trace_id in unlike:
-            if trace_id not in taken:
-                taken.add(trace_id)
-                yield trace_id, "behaves unlike every trace chosen before it"
-                break
-        if len(taken) == before:
-            return
-
-
-def _farthest_first(found: Clustering, ids: np.ndarray) -> Iterator[str]:
-    """Every id once, each the farthest from those before it; equal distances in the order of the ids."""
-    values = found.behaviours.loc[ids].to_numpy(dtype=np.float64)
-    spread = values.std(axis=0)
-    matrix = (values - values.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
-    matrix = np.clip(matrix, -3, 3)
-    weight = 1.0 + found.traces.any_bad().loc[ids].to_numpy(dtype=float)
+    matrix, weight = _behaviour_space(found, ids)
+    row = {trace_id: i for i, trace_id in enumerate(ids)}
     distance = np.full(len(ids), np.inf)
-    left = np.ones(len(ids), dtype=bool)
-    # the first is the one nearest to the middle: what is usual is shown before what is unusual
-    pick = int(np.argmin(np.linalg.norm(matrix, axis=1)))
-    for _ in range(len(ids)):
-        yield ids[pick]
-        left[pick] = False
-        np.minimum(distance, np.linalg.norm(matrix - matrix[pick], axis=1), out=distance)
-        pick = int(np.argmax(np.where(left, distance * weight, -1.0)))
+
+    def take(trace_id: str) -> None:
+        np.minimum(distance, np.linalg.norm(matrix - matrix[row[trace_id]], axis=1), out=distance)
+        distance[row[trace_id]] = -1.0  # it is in the plan
+
+    for trace_id in sorted(skip):
+        take(trace_id)
+    typical = iter([(found.exemplars(c, 1)[0], summary.at[c, "name"]) for c in summary.index if c >= 0])
+    while (distance >= 0).any():
+        for trace_id, name in typical:
+            if distance[row[trace_id]] >= 0:
+                take(trace_id)
+                yield trace_id, f"the most typical trace of “{name}”"
+                break
+        far = int(np.argmax(np.where(distance >= 0, distance * weight, -1.0)))
+        if distance[far] < 0:
+            return
+        alike = distance[far] == 0
+        take(ids[far])
+        yield (
+            ids[far],
+            "fills the budget; something that behaves alike is in the plan"
+            if alike
+            else "behaves unlike everything else in the plan",
+        )
+
+
+def _behaviour_space(found: Clustering, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The behaviours on one scale, (n, d), and the weight of each trace's distance: 2 where a signal is bad, else 1."""
+    values = found.behaviours.loc[ids].to_numpy(dtype=np.float32)
+    spread = values.std(axis=0)
+    matrix = np.clip((values - values.mean(axis=0)) / np.where(spread > 0, spread, 1.0), -3, 3)
+    return matrix, 1.0 + found.traces.any_bad().loc[ids].to_numpy(dtype=float)
 
 
 def _spread(

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from failscope.errors import ArgumentError, NotFoundError
-from failscope.review.estimates import prevalence_frame, saturation_frame
+from failscope.review.estimates import ANY_FAILURE, prevalence_frame, saturation_frame
 from failscope.review.events import (
     ANNOTATION,
     CLUSTER_TAG,
@@ -22,6 +22,7 @@ from failscope.review.events import (
     EventLog,
     Ledger,
     Mark,
+    expected_output,
 )
 from failscope.review.plan import ReviewPlan
 from failscope.surface.clustering import Clustering
@@ -29,6 +30,7 @@ from failscope.traces.table import Traces
 
 MARK_COLUMNS = ("failure_modes", "scores", "note", "expected_output", "read", "reviewers", "at")
 MAX_NAME = 120
+_DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +110,7 @@ class Session:
                     f"failure_modes={failure_modes!r} is one text; give a list: [{failure_modes!r}]"
                 )
             said["failure_modes"] = list(dict.fromkeys(_mode_name(m) for m in failure_modes))
-        if scores is not None:
+        if scores:
             said["scores"] = _scores(scores)
         if note is not None:
             said["note"] = str(note)
@@ -122,7 +124,7 @@ class Session:
 
     def tag_traces(self, trace_ids: Iterable[str], failure_mode: str, *, reviewer: str | None = None) -> str:
         """Give one failure mode to several traces in one event, a lasso's worth; they do not count as read."""
-        who, ids = self._reviewer(reviewer), list(dict.fromkeys(trace_ids))
+        who, ids = self._reviewer(reviewer), id_list(trace_ids)
         self._known(ids)
         if not ids:
             raise ArgumentError("no traces to tag; select some first")
@@ -148,7 +150,7 @@ class Session:
         self, name: str, trace_ids: Iterable[str], *, reviewer: str | None = None, reason: str = ""
     ) -> str:
         """Put traces forward for a golden set; a curator promotes them."""
-        who, ids = self._reviewer(reviewer), list(dict.fromkeys(trace_ids))
+        who, ids = self._reviewer(reviewer), id_list(trace_ids)
         self._known(ids)
         return propose(self.log, name, ids, reviewer=who, reason=reason, session=self.name)
 
@@ -205,7 +207,7 @@ class Session:
         return self._current().failure_modes()
 
     def proposals(self, name: str | None = None) -> pd.DataFrame:
-        """What this session put forward: ``golden, trace_id, reviewer, reason, at``."""
+        """What this session put forward: ``golden, trace_id, reviewer, reason, session, at``."""
         events = [e for e in self._current().standing(PROPOSAL) if name in (None, e.payload["golden"])]
         return proposal_frame(events)
 
@@ -241,9 +243,12 @@ class Session:
         return saturation_frame(self._read_modes())
 
     def _read_modes(self) -> dict[str, list[str]]:
-        marks = self.marks()
-        marks = marks[marks["read"].astype(bool)].sort_values("at", kind="stable")
-        return dict(zip(marks.index, marks["failure_modes"], strict=True))
+        """The failure modes of every trace that was read, in the order of the first reading."""
+        modes: dict[str, dict[str, None]] = {}
+        read = {key: mark for key, mark in self._current().marks().items() if mark.read}
+        for (_, trace_id), mark in sorted(read.items(), key=lambda item: item[1].read_seq):
+            modes.setdefault(trace_id, {}).update(dict.fromkeys(mark.failure_modes))
+        return {trace_id: list(names) for trace_id, names in modes.items()}
 
     # ---------------------------------------------------------------------------------------------------------
 
@@ -290,9 +295,17 @@ def propose(
     """Append one proposal; the same words from a session and from a workspace."""
     if not trace_ids:
         raise ArgumentError("no traces to propose; give at least one trace_id")
+    short_name(reviewer, "reviewer")
     said = {"golden": set_name(name), "trace_ids": trace_ids, "reason": str(reason)}
     one = trace_ids[0] if len(trace_ids) == 1 else ""
     return log.append(PROPOSAL, actor=reviewer, session=session, trace_id=one, payload=said).id
+
+
+def id_list(trace_ids: Iterable[str]) -> list[str]:
+    """Trace ids without repeats; one text is not a list of its letters."""
+    if isinstance(trace_ids, str):
+        raise ArgumentError(f"trace_ids={trace_ids!r} is one text; give a list: [{trace_ids!r}]")
+    return list(dict.fromkeys(trace_ids))
 
 
 def proposal_frame(events: Iterable[Event]) -> pd.DataFrame:
@@ -312,6 +325,8 @@ def set_name(name: str) -> str:
         raise ArgumentError(
             f"golden set name {name!r} cannot be a folder; use letters, digits, '-', '_' and '.', as 'refunds'"
         )
+    if name.split(".")[0].lower() in _DEVICES:
+        raise ArgumentError(f"golden set name {name!r} is a device on Windows; use another, as 'refunds'")
     return name
 
 
@@ -332,33 +347,40 @@ def describe(event: Event) -> str:
     parts += [
         word for key, word in (("note", "a note"), ("expected_output", "an expected output")) if key in said
     ]
-    return f"{' and '.join(parts)} on {event.trace_id}"
+    return f"{' and '.join(parts)} on {event.trace_id!r}"
 
 
 def _join(marks: Mapping[str, Mark]) -> dict[str, Any]:
     said = {who: m for who, m in marks.items() if not m.empty}
-    newest = sorted(said.values(), key=lambda m: m.at)
     scores: dict[str, list[float]] = {}
     for mark in said.values():
         for dimension, score in mark.scores.items():
             scores.setdefault(dimension, []).append(score)
     notes = [f"{who}: {m.note}" if len(said) > 1 else m.note for who, m in said.items() if m.note]
-    expected = [m.expected_output for m in newest if m.expected_output is not None]
     return {
         "failure_modes": list(dict.fromkeys(mode for m in said.values() for mode in m.failure_modes)),
         "scores": {dimension: sum(values) / len(values) for dimension, values in scores.items()},
         "note": "\n".join(notes),
-        "expected_output": expected[-1] if expected else None,
+        "expected_output": expected_output(said.values()),
         "read": any(m.read for m in said.values()),
         "reviewers": list(said),
-        "at": newest[-1].at if newest else "",
+        "at": max((m.at for m in said.values()), default=""),
     }
 
 
 def _mode_name(name: str) -> str:
-    clean = " ".join(str(name).split())
-    if not clean or len(clean) > MAX_NAME or not clean.isprintable():
-        raise ArgumentError(f"failure mode {name!r} is not a name; use 1 to {MAX_NAME} printable characters")
+    if name == ANY_FAILURE:
+        raise ArgumentError(f"{ANY_FAILURE!r} is what all failure modes are together; use a name of its own")
+    return short_name(name, "failure mode")
+
+
+def short_name(name: str, what: str) -> str:
+    """A short name that people give or bear (of a reviewer, a curator, a failure mode), checked and stripped."""
+    clean = " ".join(name.split()) if isinstance(name, str) else ""
+    # joiners are part of honest words and emoji; every other sign that cannot be printed stays out of names
+    bare = clean.replace("\u200c", "").replace("\u200d", "")
+    if not bare or len(clean) > MAX_NAME or not bare.isprintable():
+        raise ArgumentError(f"{what} {name!r} is not a name; use 1 to {MAX_NAME} printable characters")
     return clean
 
 

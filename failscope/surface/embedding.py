@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from failscope.errors import ArgumentError, MissingPackageError, ModelError
-from failscope.traces.table import VectorCache, text_hash
+from failscope.traces.table import VectorCache, encodable, text_hash
 
 MODEL_FOLDER = Path(__file__).parent / "model"
 MODEL_SHA256 = {
@@ -289,15 +289,6 @@ def embed_texts(
     table = np.zeros((len(distinct), width), dtype=np.float32)
     table[wordy] = np.stack([rows[i] for i in wordy])
     return table[codes]
-
-
-def encodable(text: str) -> str:
-    """The text with lone surrogates as U+FFFD: tokenizers take UTF-8 only."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
 
 
 def _embed_part(model: Embedder, texts: list[str]) -> np.ndarray:

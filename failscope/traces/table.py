@@ -184,6 +184,15 @@ def text_hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def encodable(text: str) -> str:
+    """The text as UTF-8 can hold it: a surrogate pair becomes its character, a lone surrogate U+FFFD."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
 def _utc(value: Any, name: str) -> pd.Timestamp:
     try:
         stamp = pd.Timestamp(value)

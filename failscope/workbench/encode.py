@@ -11,6 +11,7 @@ import pandas as pd
 
 from failscope.errors import ArgumentError
 from failscope.surface.clustering import Clustering
+from failscope.traces.table import encodable
 
 MISSING = 255
 """The code of a point that has no value: it is drawn grey."""
@@ -212,7 +213,7 @@ def plain(value: Any) -> Any:
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode("utf-8") if not value.isascii() else value
+        return encodable(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, np.generic):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 
+from failscope.errors import ArgumentError, DataError, WorkspaceError
 from failscope.review.events import TRACES_ADDED
-from failscope.traces.table import COLUMNS, REJECTED_COLUMNS, Direction, Traces, text_hash
+from failscope.traces.table import COLUMNS, REJECTED_COLUMNS, TEXT_COLUMNS, Direction, Traces, text_hash
+from failscope.traces.values import as_field
 from failscope.workspace import schema
 from failscope.workspace.files import part_name, write_parquet
 from failscope.workspace.store import Store
@@ -29,10 +33,10 @@ class Added:
     known : int
         There already, the same in every column.
     updated : int
-        There already, and some column beside the texts is different now (feedback that came later): the newer
-        one holds.
+        There already, and this log says more or other of them beside the texts (feedback that came later): the
+        newer value holds. What this log leaves open stays as it was.
     conflicting : tuple of str
-        The ids that are there already with another input or output. The first one holds; nothing is changed.
+        The ids that are there already with another input, output, context or system prompt. The first one holds; nothing is changed.
     """
 
     new: int = 0
@@ -63,44 +67,54 @@ class TraceShelf:
     def add(self, traces: Traces) -> Added:
         """Keep traces; see ``Workspace.add``."""
         frame = traces.frame
-        ids = frame.index
-        texts = np.array(
-            [text_hash(f"{i}\0{o}") for i, o in zip(frame["input"], frame["output"], strict=True)]
-        )
-        rows = _row_hashes(frame)
-        part = part_name()
+        twice = frame.index[frame.index.duplicated()]
+        if len(twice):
+            raise DataError(
+                f"trace {twice[0]!r} is there {int((frame.index == twice[0]).sum())} times; ids are unique"
+            )
+        ids, part = frame.index, part_name()
+        texts = text_hashes(frame)
         with self.store.writing() as connection:
             held = _held(connection).reindex(ids)
             there = held["text_hash"].notna().to_numpy()
             conflicting = there & (held["text_hash"].to_numpy() != texts)
+            rows = _row_hashes(frame)
             changed = there & ~conflicting & (held["row_hash"].to_numpy() != rows)
+            if changed.any():
+                # what this log does not say of a trace is not taken from it: an export without feedback erases none
+                frame = _filled(frame, self._rows(held["part"][changed]))
+                rows = _row_hashes(frame)
+                changed &= held["row_hash"].to_numpy() != rows
             keep = ~there | changed
+            directions = self._directions(connection, traces.signals, frame[keep])
             if keep.any():
                 write_parquet(_to_arrow(frame[keep]), self.folder / part)
+                table = schema.traces
                 gone = [{"gone": i} for i in ids[changed]]
                 if gone:
-                    table = schema.traces
                     connection.execute(sa.delete(table).where(table.c.trace_id == sa.bindparam("gone")), gone)
                 named = [
                     {"trace_id": i, "part": part, "text_hash": t, "row_hash": r}
                     for i, t, r in zip(ids[keep], texts[keep].tolist(), rows[keep].tolist(), strict=True)
                 ]
-                connection.execute(sa.insert(schema.traces), named)
-            for name, direction in traces.signals.items():
-                connection.execute(sa.delete(schema.signals).where(schema.signals.c.name == name))
-                connection.execute(sa.insert(schema.signals).values(name=name, direction=direction))
+                connection.execute(sa.insert(table), named)
+            if directions:
+                connection.execute(sa.insert(schema.signals), directions)
             done = Added(
                 new=int((~there).sum()),
                 known=int((there & ~conflicting & ~changed).sum()),
                 updated=int(changed.sum()),
                 conflicting=tuple(ids[conflicting]),
             )
-            set_aside = self._set_aside(traces.rejected)
-            if keep.any() or set_aside:
-                said = {"new": done.new, "updated": done.updated, "conflicting": len(done.conflicting)}
-                self.store.append_in(
-                    connection, TRACES_ADDED, payload={**said, "rejected": len(traces.rejected), "part": part}
-                )
+            if self._set_aside(traces.rejected) or keep.any():
+                said = {
+                    "new": done.new,
+                    "updated": done.updated,
+                    "conflicting": len(done.conflicting),
+                    "rejected": len(traces.rejected),
+                    "part": part,
+                }
+                self.store.append_in(connection, TRACES_ADDED, payload=said)
         return done
 
     def load(self) -> Traces:
@@ -110,19 +124,58 @@ class TraceShelf:
             rows = connection.execute(sa.select(table.c.trace_id, table.c.part)).all()
             held = connection.execute(sa.select(schema.signals.c.name, schema.signals.c.direction)).all()
         where = pd.Series([r.part for r in rows], index=[r.trace_id for r in rows], dtype="str")
-        signals: dict[str, Direction] = {r.name: r.direction for r in held}
+        if not len(where):
+            empty = Traces.from_frame(pd.DataFrame({"trace_id": [], "input": [], "output": []}, dtype="str"))
+            return replace(empty, rejected=self.rejected())
+        frame = self._rows(where).sort_values("timestamp", kind="stable", na_position="last")
+        signals: dict[str, Direction] = {r.name: r.direction for r in held if r.name in frame}
+        others = [c for c in frame.columns if c not in COLUMNS]
+        return Traces(frame[[*COLUMNS, *others]], signals=signals, rejected=self.rejected())
+
+    def text_hashes(self) -> pd.Series:
+        """What the index knows of the texts: hash by trace id."""
+        with self.store.reading() as connection:
+            return _held(connection)["text_hash"]
+
+    def _rows(self, where: pd.Series) -> pd.DataFrame:
+        """The rows of these traces; ``where`` is the part that holds each."""
         parts = []
         for part in sorted(where.unique()):
-            frame = pq.read_table(self.folder / part).to_pandas().set_index("trace_id")
+            try:
+                frame = pq.read_table(self.folder / part).to_pandas().set_index("trace_id")
+            except (OSError, pa.ArrowInvalid) as error:
+                raise WorkspaceError(
+                    f"{self.folder / part} cannot be read ({error}); restore it from a copy"
+                ) from error
             parts.append(frame[(where.reindex(frame.index) == part).to_numpy()])
-        if not parts:
-            return Traces.from_frame(pd.DataFrame({"trace_id": [], "input": [], "output": []}, dtype="str"))
-        frame = pd.concat(parts).sort_values("timestamp", kind="stable", na_position="last")
-        # a text column that an older part did not have is empty there, as in Traces
-        text = [c for c in frame.columns if c not in signals and isinstance(frame[c].dtype, pd.StringDtype)]
-        frame[text] = frame[text].fillna("")
-        others = [c for c in frame.columns if c not in COLUMNS]
-        return Traces(frame[[*COLUMNS, *others]], signals=signals)
+        frame = pd.concat(parts)
+        columns = {}
+        for name in frame.columns:
+            column = frame[name]
+            if column.dtype == object:  # parts that disagree, as a number here and a text there
+                column = as_field(column, notes=Counter())
+            if isinstance(column.dtype, pd.StringDtype):
+                column = column.fillna("")  # a text column that an older part did not have
+            columns[name] = column
+        return pd.DataFrame(columns, index=frame.index)
+
+    @staticmethod
+    def _directions(
+        connection: sa.Connection, signals: Mapping[str, Direction], kept: pd.DataFrame
+    ) -> list[dict[str, str]]:
+        """The signals to note down; one that is there with the other direction is an error, not a change."""
+        held = {r.name: r.direction for r in connection.execute(sa.select(schema.signals))}
+        for name, direction in signals.items():
+            if held.get(name, direction) != direction:
+                raise ArgumentError(
+                    f"signal {name!r} is {held[name]!r} when high in this workspace, and {direction!r} in what is added; "
+                    f"pass signals={{{name!r}: {held[name]!r}}}, or rename the column"
+                )
+        return [
+            {"name": name, "direction": direction}
+            for name, direction in signals.items()
+            if name not in held and len(kept)
+        ]
 
     def rejected(self) -> pd.DataFrame:
         """What could not be read, of every ``add``."""
@@ -146,24 +199,59 @@ def _to_arrow(frame: pd.DataFrame) -> pa.Table:
     return pa.Table.from_pandas(frame.reset_index() if frame.index.name else frame, preserve_index=False)
 
 
+def text_hashes(frame: pd.DataFrame) -> np.ndarray:
+    """One hash a row over what the model was given and said; two traces of one id must have it in common."""
+    columns = [frame[c] for c in TEXT_COLUMNS]
+    return np.array([text_hash("\0".join(texts)) for texts in zip(*columns, strict=True)], dtype=object)
+
+
 def _row_hashes(frame: pd.DataFrame) -> np.ndarray:
-    """One hash a row over the columns that it fills, whatever their order and whichever others there are."""
+    """One hash a row over the columns that it fills, whatever other rows, other columns or their order."""
     sums = np.zeros(len(frame), dtype=np.uint64)
     for column in frame.columns:
         if column in ("source_file", "source_line"):
             continue  # where a row was read from is not what it says
-        values = frame[column].astype("str")
-        filled = frame[column].notna().to_numpy() & (values != "").to_numpy()
-        hashes = pd.util.hash_array(values.to_numpy(dtype=object), hash_key=text_hash(str(column))[:16])
+        values = frame[column]
+        filled = values.notna().to_numpy()
+        if isinstance(values.dtype, pd.DatetimeTZDtype):
+            plain = values.dt.tz_convert(None).to_numpy().astype("datetime64[us]").view("int64")
+        elif pd.api.types.is_numeric_dtype(values.dtype):
+            # 1, 1.0 and True are one value: which of them a column holds depends on its other rows
+            plain = values.to_numpy(dtype="float64", na_value=np.nan)
+        else:
+            plain = values.astype("str").to_numpy(dtype=object)
+            filled = filled & (plain != "")
+        hashes = pd.util.hash_array(plain, hash_key=text_hash(str(column))[:16], categorize=False)
+        if plain.dtype != object:  # numbers are hashed without the key
+            hashes = hashes * np.uint64(2 * int(text_hash(str(column))[:12], 16) + 1)
         sums += np.where(filled, hashes, np.uint64(0))
-    return np.array([f"{s:016x}" for s in sums])
+    return np.array([f"{s:016x}" for s in sums], dtype=object)
+
+
+def _filled(frame: pd.DataFrame, older: pd.DataFrame) -> pd.DataFrame:
+    """The frame, with what it leaves open of a trace taken from the trace's older row."""
+    out = frame.copy()
+    for name in older.columns:
+        past = older[name].reindex(frame.index)
+        if name not in out:
+            out[name] = past.fillna("") if isinstance(older[name].dtype, pd.StringDtype) else past
+            continue
+        open_ = out[name].isna() | (out[name].astype("str") == "")
+        take = open_ & past.notna()
+        if take.any():
+            merged = out[name].astype(object).where(~take, past.astype(object))
+            out[name] = (
+                as_field(merged, notes=Counter())
+                if out[name].dtype != older[name].dtype
+                else merged.astype(older[name].dtype)
+            )
+    return out
 
 
 def _held(connection: sa.Connection) -> pd.DataFrame:
-    """What the index knows: ``text_hash, row_hash`` by trace id."""
+    """What the index knows: ``part, text_hash, row_hash`` by trace id."""
     table = schema.traces
-    rows = connection.execute(sa.select(table.c.trace_id, table.c.text_hash, table.c.row_hash)).all()
+    rows = connection.execute(sa.select(table)).all()
     index = [row.trace_id for row in rows]
-    return pd.DataFrame(
-        [(r.text_hash, r.row_hash) for r in rows], index=index, columns=["text_hash", "row_hash"]
-    )
+    columns = ["part", "text_hash", "row_hash"]
+    return pd.DataFrame([tuple(getattr(r, c) for c in columns) for r in rows], index=index, columns=columns)

@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from failscope.errors import (
     WorkspaceError,
 )
 from failscope.review.events import Event
+from failscope.traces.table import encodable
 from failscope.workspace import schema
 
 APPLICATION_ID = 0x6661696C  # "fail", in the header of the SQLite file: tells ours from any other
@@ -43,7 +44,9 @@ class Store:
     def __init__(self, path: Path) -> None:
         self.path = path
         _check_header(path)
-        self._engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": WAIT_S})
+        self._engine = sa.create_engine(
+            sa.URL.create("sqlite", database=str(path)), connect_args={"timeout": WAIT_S}
+        )
         sa.event.listen(self._engine, "connect", _on_connect)
         sa.event.listen(self._engine, "begin", _on_begin)
         self._migrate()
@@ -102,9 +105,9 @@ class Store:
             "id": uuid.uuid4().hex,
             "at": now(),
             "kind": kind,
-            "actor": clean(actor),
-            "session": clean(session),
-            "trace_id": clean(trace_id),
+            "actor": encodable(actor),
+            "session": encodable(session),
+            "trace_id": encodable(trace_id),
             "payload": to_json(payload or {}),
             "version": __version__,
         }
@@ -112,16 +115,12 @@ class Store:
         seq = connection.execute(sa.insert(table).values(row).returning(table.c.seq)).scalar_one()
         return Event(seq=seq, **{**row, "payload": json.loads(row["payload"])})
 
-    def read(
-        self, *, after: int = 0, session: str | None = None, kinds: Sequence[str] | None = None
-    ) -> list[Event]:
+    def read(self, *, after: int = 0, session: str | None = None) -> list[Event]:
         """The events with ``seq > after``, in order."""
         table = schema.events
         query = sa.select(table).where(table.c.seq > after).order_by(table.c.seq)
         if session is not None:
             query = query.where(table.c.session == session)
-        if kinds is not None:
-            query = query.where(table.c.kind.in_(kinds))
         with self.reading() as connection:
             rows = connection.execute(query).mappings().all()
         return [Event(**{**row, "payload": json.loads(row["payload"])}) for row in rows]
@@ -167,12 +166,7 @@ def now() -> str:
 
 def to_json(value: Any) -> str:
     """Compact JSON with sorted keys, of text that any database takes."""
-    return clean(json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False))
-
-
-def clean(text: str) -> str:
-    """Text without what UTF-8 cannot hold (lone surrogates become U+FFFD)."""
-    return text.encode("utf-8", "replace").decode("utf-8") if not text.isascii() else text
+    return encodable(json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False))
 
 
 def _check_header(path: Path) -> None:
@@ -203,9 +197,12 @@ def _is_bare(path: Path) -> bool:
 
     The mark and the tables are written in one transaction, but a WAL that was not yet folded in leaves the header old.
     """
-    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    try:
         mark = connection.execute("PRAGMA application_id").fetchone()[0]
         tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    finally:
+        connection.close()
     return mark == APPLICATION_ID or tables == 0
 
 
@@ -237,4 +234,4 @@ def _translated(path: Path) -> Iterator[None]:
             raise NotAWorkspaceError(
                 f"{path} is not a sound database: {message}; restore it from a copy"
             ) from error
-        raise
+        raise WorkspaceError(f"{path}: {message}") from error

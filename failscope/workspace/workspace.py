@@ -69,7 +69,7 @@ class Workspace:
             raise ArgumentError(
                 f"{str(path).split('://')[0]}:// addresses cannot be opened yet; give a folder, as fs.Workspace('reviews/support-bot')"
             )
-        self.path = Path(path).expanduser()
+        self.path = Path(path).expanduser().absolute()  # a notebook may change its folder later
         if self.path.exists() and not self.path.is_dir():
             raise NotAWorkspaceError(
                 f"{self.path} is a file; a workspace is a folder, as 'reviews/support-bot'"

@@ -148,9 +148,10 @@ class Lab:
         said = page.wait_for_function(
             """() => { const cells = window.jupyterapp.shell.currentWidget.content.model.cells;
                 for (let k = 0; k < cells.length; k++) {
-                    for (const output of cells.get(k).outputs.toJSON())
-                        if (output.output_type === 'error') return output.traceback.join('\\n');
                     const cell = cells.get(k);
+                    if (cell.type !== 'code') continue;
+                    for (const output of cell.outputs.toJSON())
+                        if (output.output_type === 'error') return output.traceback.join('\\n');
                     if (cell.executionCount === null || cell.executionState === 'running') return false;
                 }
                 return cells.length > 0; }""",

@@ -9,10 +9,13 @@ import sqlite3
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import failscope as fs
 from failscope.workspace import schema, store
@@ -43,6 +46,76 @@ def test_feedback_that_comes_later_updates_the_trace(ws, traces):
     assert (done.new, done.updated) == (0, 1)  # two of the three were -1 before
     assert ws.traces().frame.loc[later.index, "thumbs"].tolist() == [-1, -1, -1]
     assert len(ws.traces()) == 80
+
+
+def test_an_export_that_says_less_erases_nothing(ws, traces):
+    less = traces.frame.drop(columns=["thumbs", "model"]).reset_index()
+    done = ws.add(fs.Traces.from_frame(less))
+    assert (done.new, done.updated, done.known) == (0, 0, 80)
+    assert ws.traces().frame["thumbs"].notna().all()
+    later = traces.frame.head(1).drop(columns=["model"]).assign(thumbs=-1).reset_index()
+    assert ws.add(fs.Traces.from_frame(later, signals={"thumbs": "good"})).updated == 1
+    assert ws.traces().frame.loc["t000", ["model", "thumbs"]].tolist() == ["m1", -1]
+
+
+@given(
+    st.lists(st.integers(0, 79), min_size=1, max_size=6, unique=True), st.sampled_from(["int64", "float64"])
+)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_any_part_of_what_is_there_changes_nothing(ws, rows, dtype):
+    again = ws.traces()
+    part = again.take(again.frame.index[rows])
+    frame = part.frame.assign(thumbs=part.frame["thumbs"].astype(dtype))
+    done = ws.add(replace(part, frame=frame))
+    assert (done.new, done.updated, done.known) == (0, 0, len(rows))
+
+
+def test_a_signal_cannot_change_its_direction(ws, traces):
+    with pytest.raises(fs.ArgumentError, match="'thumbs' is 'good'"):
+        ws.add(replace(traces.take(["t000"]), signals={"thumbs": "bad"}))
+    assert ws.traces().signals == {"thumbs": "good"}
+
+
+def test_a_signal_without_a_column_is_no_signal(tmp_path):
+    ws = fs.Workspace(tmp_path / "ws")
+    log = pd.DataFrame({"trace_id": ["a"], "input": ["i"], "output": ["o"]})
+    ws.add(fs.Traces.from_frame(log))
+    ws.add(fs.Traces.from_frame(log.assign(thumbs=[np.nan]), signals={"thumbs": "good"}))
+    assert not ws.traces().any_bad().any()
+
+
+def test_a_relative_path_means_the_folder_it_was_opened_in(tmp_path, traces, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ws = fs.Workspace("here")
+    (tmp_path / "there").mkdir()
+    monkeypatch.chdir(tmp_path / "there")
+    ws.add(traces)
+    assert len(fs.Workspace(tmp_path / "here").traces()) == 80
+
+
+@pytest.mark.parametrize("name", ["what?mode=ro", "a%20b", "ü #1"])
+def test_a_folder_may_have_any_name(tmp_path, name, traces):
+    fs.Workspace(tmp_path / name).add(traces)
+    assert (tmp_path / name / "failscope.db").exists()
+    assert len(fs.Workspace(tmp_path / name).traces()) == 80
+
+
+def test_parts_that_disagree_about_a_column_become_text(tmp_path):
+    ws = fs.Workspace(tmp_path / "ws")
+    for trace_id, value in (("a", 1), ("b", "x"), ("c", True)):
+        ws.add(
+            fs.Traces.from_frame(
+                pd.DataFrame({"trace_id": [trace_id], "input": ["i"], "output": ["o"], "v": [value]})
+            )
+        )
+    assert isinstance(ws.traces().frame["v"].dtype, pd.StringDtype)
+    assert fs.Workspace(tmp_path / "copy").add(ws.traces()).new == 3
+
+
+def test_a_missing_part_is_named(ws):
+    next((ws.path / "traces").glob("*.parquet")).unlink()
+    with pytest.raises(fs.WorkspaceError, match="restore it"):
+        ws.traces()
 
 
 def test_another_output_under_a_known_id_is_told_and_not_taken(ws, traces):
@@ -229,7 +302,7 @@ while True:
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
 def test_a_killed_process_loses_nothing_that_was_confirmed(ws, session):
     for _ in range(3):
-        before = len(session.log.read(kinds=["annotation"]))
+        before = len(session.log.read(session="2026-W23"))
         writer = subprocess.Popen(
             [sys.executable, "-c", WRITER, str(ws.path)], stdout=subprocess.PIPE, text=True
         )
@@ -239,7 +312,7 @@ def test_a_killed_process_loses_nothing_that_was_confirmed(ws, session):
         os.kill(writer.pid, signal.SIGKILL)
         confirmed = 15 + len(writer.stdout.read().splitlines())
         writer.wait()
-        held = fs.Workspace(ws.path).log.read(kinds=["annotation"])[before:]
+        held = fs.Workspace(ws.path).log.read(session="2026-W23")[before:]
         assert confirmed <= len(held) <= confirmed + 1
         assert [e.payload["failure_modes"] for e in held] == [[f"mode {n}"] for n in range(len(held))]
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from failscope.surface.embedding import encodable
+from failscope.traces.table import encodable
 
 if TYPE_CHECKING:
     from failscope.surface.behaviour.language import Languages
