@@ -32,7 +32,7 @@ _HOMES = {
     "NotFoundError": "failscope.errors",
     "PROBES": "failscope.surface.behaviour",
     "Probe": "failscope.surface.behaviour",
-    "Provenance": "failscope.golden.dataset",
+    "Provenance": "failscope.golden.provenance",
     "ReadOnlyWorkspaceError": "failscope.errors",
     "ReviewPlan": "failscope.review.plan",
     "SentenceTransformerEmbedder": "failscope.surface.embedding",
@@ -70,7 +70,8 @@ if TYPE_CHECKING:
         ReadOnlyWorkspaceError,
         WorkspaceError,
     )
-    from failscope.golden.dataset import GoldenSet, Provenance
+    from failscope.golden.dataset import GoldenSet
+    from failscope.golden.provenance import Provenance
     from failscope.review.plan import ReviewPlan, plan_review
     from failscope.review.session import Session
     from failscope.surface.behaviour import PROBES, Probe, behaviours

@@ -11,6 +11,7 @@ import shutil
 import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,67 +19,11 @@ from typing import Any
 import pandas as pd
 
 from failscope.errors import ArgumentError, IntegrityError, NotFoundError
+from failscope.golden.provenance import Provenance
 
 EXAMPLES, MANIFEST = "examples.jsonl", "manifest.json"
 FIELDS = ("input", "expected_output", "context", "system_prompt", "output", "failure_modes", "note")
 """What an example says, beside its id and its provenance."""
-
-
-@dataclass(frozen=True, eq=False)
-class Provenance:
-    """Where one example comes from, step by step, from the log file to the golden set.
-
-    Each step is a mapping: ``trace`` (id, time, week, log file and line, model, prompt version), ``found``
-    (review, position in its plan, why it was read and with which probability; clustering, view, embedder and
-    cluster), ``said`` (each reviewer's words with their time), ``proposed`` and ``promoted`` (who, when, why,
-    with which failscope).
-    """
-
-    example_id: str
-    trace: Mapping[str, Any]
-    found: Sequence[Mapping[str, Any]]
-    said: Sequence[Mapping[str, Any]]
-    proposed: Sequence[Mapping[str, Any]]
-    promoted: Mapping[str, Any]
-
-    def to_dict(self) -> dict[str, Any]:
-        """The same as plain JSON-able values."""
-        return {
-            "example_id": self.example_id,
-            "trace": dict(self.trace),
-            "found": [dict(step) for step in self.found],
-            "said": [dict(step) for step in self.said],
-            "proposed": [dict(step) for step in self.proposed],
-            "promoted": dict(self.promoted),
-        }
-
-    def to_frame(self) -> pd.DataFrame:
-        """One row a fact: ``step, what, value``, in the order it happened."""
-        rows = []
-        for step, facts in self._steps():
-            rows += [(step, what, value) for what, value in facts.items() if value not in (None, "", [], {})]
-        return pd.DataFrame(rows, columns=["step", "what", "value"])
-
-    def _steps(self) -> list[tuple[str, Mapping[str, Any]]]:
-        steps: list[tuple[str, Mapping[str, Any]]] = [("trace", self.trace)]
-        for name in ("found", "said", "proposed"):
-            steps += [(name, facts) for facts in getattr(self, name)]
-        return [*steps, ("promoted", self.promoted)]
-
-    def __repr__(self) -> str:
-        return f"<Provenance of {self.example_id} · trace {self.trace.get('trace_id')} · {len(self.said)} sayings>"
-
-    def _repr_html_(self) -> str:
-        rows = []
-        for step, facts in self._steps():
-            told = "; ".join(
-                f"{what} {_plain(value)}" for what, value in facts.items() if value not in (None, "", [], {})
-            )
-            rows.append(
-                f"<tr><th style='text-align:left;vertical-align:top'>{html.escape(step)}</th>"
-                f"<td style='text-align:left;overflow-wrap:anywhere'>{html.escape(told)}</td></tr>"
-            )
-        return f"<div><b>Provenance of {html.escape(self.example_id)}</b><table style='max-width:60em'>{''.join(rows)}</table></div>"
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,6 +140,8 @@ class GoldenSet:
         """Write the examples for another tool: ``"jsonl"`` or ``"pytest"``; see ``failscope.golden.export``."""
         from failscope.golden.export import write
 
+        if Path(path).resolve().is_relative_to(self.folder.parent.resolve()):
+            raise ArgumentError(f"{path} is inside the golden set itself; export to another folder")
         return write(self, Path(path), format)
 
     def to_frame(self) -> pd.DataFrame:
@@ -272,7 +219,9 @@ def write_version(
                 os.fsync(file.fileno())
         if target.exists():
             raise FileExistsError(target)
+        sync_folder(half)
         half.rename(target)  # atomic; it fails when the target holds a version already
+        sync_folder(home)
     except OSError as error:
         shutil.rmtree(half, ignore_errors=True)
         if target.exists():
@@ -294,16 +243,24 @@ def _read_version(folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         named = manifest["sha256"]
         unsigned = {key: value for key, value in manifest.items() if key != "sha256"}
         sound = raw == _manifest_bytes(manifest) and named == _sha(_manifest_bytes(unsigned))
-    except (ValueError, KeyError, TypeError, AttributeError):
+        sound = sound and (manifest["name"], _folder_name(manifest["version"])) == (
+            folder.parent.name,
+            folder.name,
+        )
+        held = manifest["files"][EXAMPLES]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         sound = False
     if not sound:
-        raise IntegrityError(f"{folder / MANIFEST} was changed after it was promoted; restore it from a copy")
-    held = manifest["files"][EXAMPLES]
+        raise IntegrityError(
+            f"{folder / MANIFEST} was changed or moved after it was promoted; restore it from a copy"
+        )
     if len(body) != held["bytes"] or _sha(body) != held["sha256"]:
         raise IntegrityError(
             f"{folder / EXAMPLES} was changed after it was promoted{_which(manifest, body)}; restore it from a copy"
         )
-    extra = sorted(p.name for p in folder.iterdir() if p.name not in (EXAMPLES, MANIFEST))
+    extra = sorted(
+        p.name for p in folder.iterdir() if p.name not in (EXAMPLES, MANIFEST) and not p.name.startswith(".")
+    )
     if extra:
         raise IntegrityError(f"{folder} holds {extra[0]!r}, which was not promoted; take it away")
     return manifest, [json.loads(line) for line in body.split(b"\n") if line]
@@ -336,12 +293,14 @@ def _folder_name(number: int) -> str:
     return f"v{number:04d}"
 
 
-def _plain(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{k} {_plain(v)}" for k, v in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(map(_plain, value))
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder outlast a power cut; a no-op where folders cannot be synced."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def example_id(trace_id: str) -> str:

@@ -30,13 +30,13 @@ def promote_cases(
     sessions: Mapping[str, Session],
     curator: str,
     reason: str,
-) -> tuple[GoldenSet, bool]:
+) -> GoldenSet:
     """Write the next version: the newest one's examples, and the proposed traces as they are judged now.
 
     Returns
     -------
-    (GoldenSet, bool)
-        The version that holds now, and whether it is new. Nothing is written when no example differs.
+    GoldenSet
+        The version that holds now. Nothing is written when no example differs.
     """
     for _ in range(TRIES):
         newest = GoldenSet.open(home) if versions(home) else None
@@ -56,7 +56,7 @@ def promote_cases(
                 }
                 rows[case["id"]] = case
         if newest is not None and rows == before:
-            return newest, False
+            return newest
         about = {
             "curator": curator,
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -66,7 +66,7 @@ def promote_cases(
         try:
             return write_version(
                 home, list(rows.values()), about=about, parent=newest.manifest if newest else None
-            ), True
+            )
         except FileExistsError:
             continue  # another curator's version came first: start over on top of it
     raise ArgumentError(f"{home.name!r} is being promoted by others again and again; try once more")

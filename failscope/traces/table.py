@@ -123,7 +123,9 @@ class Traces:
             keep &= (when >= _utc(since, "since")).to_numpy()
         if until is not None:
             keep &= (when < _utc(until, "until")).to_numpy()
-        return replace(self, frame=self.frame[keep])
+        timeless = int(when.isna().sum()) if since is not None or until is not None else 0
+        notes = {**self.notes, "left out, without a timestamp": timeless} if timeless else self.notes
+        return replace(self, frame=self.frame[keep], notes=notes)
 
     def bad(self, signal: str) -> pd.Series:
         """One signal turned so that 1 is bad, 0 is not, NaN is not known.
@@ -195,6 +197,8 @@ def encodable(text: str) -> str:
 
 def _utc(value: Any, name: str) -> pd.Timestamp:
     try:
+        if isinstance(value, int | float):  # pandas would take 20260601 for nanoseconds since 1970
+            raise TypeError
         stamp = pd.Timestamp(value)
     except (ValueError, TypeError) as error:
         raise ArgumentError(

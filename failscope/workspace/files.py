@@ -12,6 +12,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from failscope.golden.dataset import sync_folder
+
 
 def part_name() -> str:
     """A file name that no other process picks, in the order of time."""
@@ -32,16 +34,6 @@ def whole_file(path: Path) -> Iterator[Path]:
     finally:
         with suppress(FileNotFoundError):
             half.unlink()
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder outlast a power cut; a no-op where folders cannot be synced."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def write_parquet(table: pa.Table, path: Path) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import html
 import json
 import os
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +19,7 @@ import sqlalchemy as sa
 
 from failscope.errors import (
     ArgumentError,
+    IntegrityError,
     NotAWorkspaceError,
     NotFoundError,
     ReadOnlyWorkspaceError,
@@ -27,13 +29,13 @@ from failscope.golden.dataset import GoldenSet, versions
 from failscope.golden.promotion import promote_cases
 from failscope.review import events as kinds
 from failscope.review.events import Event, Ledger
-from failscope.review.plan import ReviewPlan
-from failscope.review.session import Session, proposal_frame, propose, set_name
+from failscope.review.plan import PLAN_COLUMNS, ReviewPlan
+from failscope.review.session import Session, id_list, proposal_frame, propose, set_name, short_name
 from failscope.surface.clustering import Clustering
-from failscope.traces.table import Traces
+from failscope.traces.table import Traces, encodable
 from failscope.workspace import schema
 from failscope.workspace.files import write_parquet
-from failscope.workspace.shelf import Added, TraceShelf
+from failscope.workspace.shelf import Added, TraceShelf, text_hashes
 from failscope.workspace.store import Store, now, to_json
 from failscope.workspace.vectors import VectorStore
 
@@ -121,7 +123,11 @@ class Workspace:
             )
 
     def clustering(self, name: str) -> Clustering:
-        """The clustering of this name (the newest), or of this id, with the traces it was made from."""
+        """The clustering of this name (the newest), or of this id.
+
+        Groups, map and stability are those that were saved. Lifts are of the signals as they are now: feedback that
+        came since is counted.
+        """
         table = schema.clusterings
         query = sa.select(table.c.id, table.c.meta).where((table.c.name == name) | (table.c.id == name))
         with self.log.reading() as connection:
@@ -129,11 +135,7 @@ class Workspace:
             names = connection.execute(sa.select(table.c.name).distinct()).scalars().all()
         if row is None:
             raise NotFoundError(f"no clustering {name!r}; {_listed(names)}")
-        frame = (
-            pq.read_table(self.path / "clusterings" / f"{row.id}.parquet").to_pandas().set_index("trace_id")
-        )
-        traces = self.traces().take(frame.index)
-        return Clustering.restore(traces, frame, json.loads(row.meta))
+        return self._restored(row.id, row.meta, self.traces())
 
     def clusterings(self) -> pd.DataFrame:
         """What was saved: ``name, id, at``, newest first."""
@@ -151,13 +153,12 @@ class Workspace:
     ) -> Session:
         """Begin a review, or open it again where it was left.
 
-        A review keeps the plan it began with: another plan under the same name is an error, so that nobody
-        loses their place. ``reviewers`` are added to those it has.
+        A review keeps the plan it began with, so that nobody loses their place: given another one, it opens with
+        its own and warns. ``reviewers`` are added to those it has.
         """
         _named(name, "review")
         people = _people(reviewers)
-        held = self._session_row(name)
-        if held is None:
+        if self._session_row(name) is None:
             if plan is None:
                 raise NotFoundError(
                     f"no review {name!r}; {_listed(self.reviews()['name'])}; begin it with a plan: "
@@ -166,16 +167,14 @@ class Workspace:
             if not people:
                 raise ArgumentError("a review needs reviewers; pass reviewers=['ana', 'ben']")
             self._begin(name, plan, people)
-        else:
-            if plan is not None and _plan_json(plan) != held.plan:
-                raise ArgumentError(
-                    f"review {name!r} began on {held.at[:10]} with another plan; open it with ws.start_review({name!r}), "
-                    f"or begin a new one under another name"
-                )
-            joined = list(dict.fromkeys((*json.loads(held.reviewers), *people)))
-            if joined != json.loads(held.reviewers):
-                self._join_review(name, joined)
-        return self._open(name)
+        held = self._join_review(name, people)
+        if plan is not None and _plan_json(plan) != held.plan:
+            warnings.warn(
+                f"review {name!r} began on {held.at[:10]} with another plan and is opened with that one; "
+                f"begin a new review under another name to use this one",
+                stacklevel=2,
+            )
+        return self._open(name, self.traces())
 
     def reviews(self) -> pd.DataFrame:
         """Every review: ``name, at, reviewers, planned``."""
@@ -238,7 +237,7 @@ class Workspace:
 
     def propose(self, name: str, trace_ids: Iterable[str], *, reviewer: str, reason: str = "") -> str:
         """Put traces forward for a golden set; a curator promotes them."""
-        ids = list(dict.fromkeys(trace_ids))
+        ids = id_list(trace_ids)
         self.traces().take(ids)
         return propose(self.log, name, ids, reviewer=reviewer, reason=reason)
 
@@ -259,49 +258,67 @@ class Workspace:
             The new version; the newest one there is when nothing is different.
         """
         set_name(name)
+        twin = [n for n in self.golden_sets() if n != name and n.casefold() == name.casefold()]
+        if twin:
+            raise ArgumentError(
+                f"golden set {name!r} and {twin[0]!r} are one folder on some systems; use {twin[0]!r}"
+            )
         proposed = [e for e in self._standing(kinds.PROPOSAL) if e.payload["golden"] == name]
         ids = list(dict.fromkeys(t for e in proposed for t in e.payload["trace_ids"]))
         if not ids:
             raise NotFoundError(
-                f"nothing is proposed for {name!r}; {_listed(sorted(self.golden_sets()))}; "
+                f"nothing is proposed for {name!r}; {_listed(self.golden_sets())}; "
                 f"propose first: ws.propose({name!r}, trace_ids, reviewer=...)"
             )
-        ledger = self._ledger_of_all
-        sessions = {
-            n: self._open(n) for n in dict.fromkeys(e.session for e in self._sayings(ids) if e.session)
-        }
-        golden, made = promote_cases(
+        traces, sayings = self.traces(), self._sayings(ids)
+        golden = promote_cases(
             self.path / "golden" / name,
-            traces=self.traces().take(ids),
+            traces=traces.take(ids),
             proposals=proposed,
-            sayings=self._sayings(ids),
-            ledger=ledger,
-            sessions=sessions,
-            curator=curator,
-            reason=reason,
+            sayings=sayings,
+            ledger=self._ledger_of_all,
+            sessions={
+                n: self._open(n, traces) for n in dict.fromkeys(e.session for e in sayings if e.session)
+            },
+            curator=short_name(curator, "curator"),
+            reason=encodable(str(reason)),
         )
-        if made:
+        # by the log and not by whether this call wrote it: a process may have been killed between the two
+        if golden.sha256 not in {said["sha256"] for said in self._promotions(name)}:
+            about = golden.manifest
             said = {
                 "golden": name,
                 "version": golden.version,
                 "examples": len(golden),
                 "sha256": golden.sha256,
-                "reason": reason,
             }
-            self.log.append(kinds.PROMOTION, actor=curator, payload=said)
+            self.log.append(
+                kinds.PROMOTION, actor=about["curator"], payload={**said, "reason": about["reason"]}
+            )
         return golden
 
     def golden(self, name: str, version: int | None = None) -> GoldenSet:
-        """One version of a golden set, the newest unless a number is given."""
+        """One version of a golden set, the newest unless a number is given.
+
+        Raises
+        ------
+        IntegrityError
+            It is not what was promoted, or a version that the log knows is gone.
+        """
         folder = self.path / "golden" / set_name(name)
-        there = versions(folder)
-        if not there:
+        there, promoted = versions(folder), self._promotions(name)
+        if not there and not promoted:
             raise NotFoundError(f"no golden set {name!r}; {_listed(self.golden_sets())}")
-        if version is not None and version not in there:
-            raise NotFoundError(
-                f"golden set {name!r} has no version {version}; it has {there[0]} to {there[-1]}"
+        gone = [said["version"] for said in promoted if said["version"] not in there]
+        if gone:
+            raise IntegrityError(
+                f"{folder} has lost version {gone[-1]}, which was promoted; restore it from a copy"
             )
-        return GoldenSet.open(folder, there[-1] if version is None else version)
+        golden = GoldenSet.open(folder, version)
+        logged = {said["version"]: said["sha256"] for said in promoted}
+        if logged.get(golden.version, golden.sha256) != golden.sha256:
+            raise IntegrityError(f"{golden.folder} is another one than was promoted; restore it from a copy")
+        return golden
 
     def golden_sets(self) -> list[str]:
         """The names of the golden sets."""
@@ -334,37 +351,55 @@ class Workspace:
         return sorted(mine, key=lambda e: e.seq)
 
     def _keep(self, found: Clustering) -> None:
+        """Write a clustering's file, after a look whether it is of the texts that this workspace has."""
+        frame = found.traces.frame
+        held = self._shelf.text_hashes().reindex(frame.index)
+        strange = frame.index[(held != text_hashes(frame)).to_numpy()]
+        if len(strange):
+            raise NotFoundError(
+                f"{len(strange):,} of the clustered traces are not in this workspace, or have other texts there, "
+                f"as {strange[0]!r}; ws.add(traces) first"
+            )
         path = self.path / "clusterings" / f"{found.id}.parquet"
         if not path.exists():
-            frame = found.to_frame().rename_axis("trace_id").reset_index()
-            write_parquet(pa.Table.from_pandas(frame, preserve_index=False), path)
+            table = pa.Table.from_pandas(
+                found.to_frame().rename_axis("trace_id").reset_index(), preserve_index=False
+            )
+            write_parquet(table, path)
 
     def _begin(self, name: str, plan: ReviewPlan, people: list[str]) -> None:
-        known = set(self.traces().frame.index)
-        strange = [i for i in plan.clustering.trace_ids if i not in known]
-        if strange:
-            raise NotFoundError(
-                f"{len(strange):,} traces of the plan are not in this workspace, as {strange[0]!r}; ws.add(traces) first"
-            )
         self.save_clustering(f"review {name}", plan.clustering)
+        row = {
+            "name": name,
+            "at": now(),
+            "reviewers": to_json(people),
+            "clustering": plan.clustering.id,
+            "plan": _plan_json(plan),
+            "params": to_json(dict(plan.params)),
+        }
         with self.log.writing() as connection:
-            row = {
-                "name": name,
-                "at": now(),
-                "reviewers": to_json(people),
-                "clustering": plan.clustering.id,
-                "plan": _plan_json(plan),
-                "params": to_json(dict(plan.params)),
-            }
-            connection.execute(sa.insert(schema.sessions).values(row))
+            table = schema.sessions
+            if connection.execute(sa.select(table.c.name).where(table.c.name == name)).first():
+                return  # another process began it a moment ago: its plan holds
+            connection.execute(sa.insert(table).values(row))
             said = {"reviewers": people, "clustering": plan.clustering.id, "plan": dict(plan.params)}
             self.log.append_in(connection, kinds.REVIEW_STARTED, session=name, payload=said)
 
-    def _join_review(self, name: str, people: list[str]) -> None:
+    def _join_review(self, name: str, people: list[str]) -> Any:
+        """Add reviewers, read and written in one transaction; the review's row."""
+        table = schema.sessions
         with self.log.writing() as connection:
-            table = schema.sessions
-            connection.execute(sa.update(table).where(table.c.name == name).values(reviewers=to_json(people)))
-            self.log.append_in(connection, kinds.REVIEW_STARTED, session=name, payload={"reviewers": people})
+            row = connection.execute(sa.select(table).where(table.c.name == name)).one()
+            there = json.loads(row.reviewers)
+            joined = list(dict.fromkeys((*there, *people)))
+            if joined != there:
+                connection.execute(
+                    sa.update(table).where(table.c.name == name).values(reviewers=to_json(joined))
+                )
+                self.log.append_in(
+                    connection, kinds.REVIEW_STARTED, session=name, payload={"reviewers": joined}
+                )
+        return row
 
     def _session_row(self, name: str) -> Any:
         with self.log.reading() as connection:
@@ -372,14 +407,30 @@ class Workspace:
                 sa.select(schema.sessions).where(schema.sessions.c.name == name)
             ).first()
 
-    def _open(self, name: str) -> Session:
+    def _open(self, name: str, traces: Traces) -> Session:
         row = self._session_row(name)
-        frame = pd.DataFrame(
-            json.loads(row.plan), columns=["position", "trace_id", "cluster", "reason", "probability"]
-        )
+        table = schema.clusterings
+        with self.log.reading() as connection:
+            meta = (
+                connection.execute(sa.select(table.c.meta).where(table.c.id == row.clustering))
+                .scalars()
+                .first()
+            )
+        frame = pd.DataFrame(json.loads(row.plan), columns=list(PLAN_COLUMNS))
         frame = frame.astype({"trace_id": "str", "reason": "str", "probability": "float64"})
-        plan = ReviewPlan(frame, self.clustering(row.clustering), json.loads(row.params))
+        plan = ReviewPlan(frame, self._restored(row.clustering, str(meta), traces), json.loads(row.params))
         return Session(name, plan, tuple(json.loads(row.reviewers)), self.log)
+
+    def _restored(self, clustering: str, meta: str, traces: Traces) -> Clustering:
+        table = pq.read_table(self.path / "clusterings" / f"{clustering}.parquet")
+        frame = table.to_pandas().set_index("trace_id")
+        return Clustering.restore(traces.take(frame.index), frame, json.loads(meta))
+
+    def _promotions(self, name: str) -> list[Mapping[str, Any]]:
+        """What the log says was promoted into a golden set."""
+        return [
+            e.payload for e in self.log.read() if e.kind == kinds.PROMOTION and e.payload["golden"] == name
+        ]
 
     def __repr__(self) -> str:
         return f"<Workspace {str(self.path)!r} · {self._counts()}>"
@@ -411,15 +462,12 @@ def _plan_json(plan: ReviewPlan) -> str:
 def _people(reviewers: Sequence[str] | None) -> list[str]:
     if isinstance(reviewers, str):
         raise ArgumentError(f"reviewers={reviewers!r} is one text; give a list: [{reviewers!r}]")
-    people = [str(r).strip() for r in reviewers or ()]
-    if not all(people):
-        raise ArgumentError("a reviewer's name is empty; give each reviewer a name")
-    return list(dict.fromkeys(people))
+    return list(dict.fromkeys(short_name(r, "reviewer") for r in reviewers or ()))
 
 
 def _named(name: str, what: str) -> None:
-    if not isinstance(name, str) or not name.strip() or not name.isprintable():
-        raise ArgumentError(f"{what} name {name!r} is not a name; use printable text, as '2026-W23'")
+    if short_name(name, f"{what} name") != name:
+        raise ArgumentError(f"{what} name {name!r} has spaces at its ends or several in a row; take them out")
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -386,5 +386,5 @@ def test_plain_values_survive_json():
         "b": 3,
         "c": None,
         "d": [None, True],
-        "e": "a?b",
+        "e": "a\ufffdb",
     }

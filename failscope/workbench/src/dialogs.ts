@@ -1,0 +1,69 @@
+// What lies over the panes: the page of keys, and the line that asks the reader for a name.
+
+import { fill, h, kbd } from "./dom";
+import { HELP } from "./keys";
+
+export class Dialogs {
+  readonly prompt = h("form", { class: "fs-prompt", hidden: true });
+  readonly help = h("div", { class: "fs-help", role: "dialog", "aria-modal": "true", "aria-label": "Keys", hidden: true, tabindex: -1 });
+
+  /** @param done gives the focus back to the workbench */
+  constructor(private readonly done: () => void) {}
+
+  /** Ask for one line of text; `answer` hears it when it is not empty. */
+  ask(label: string, action: string, value: string, choices: string[], answer: (text: string) => void): void {
+    const id = `fs-${Math.random().toString(36).slice(2, 8)}`;
+    const input = h("input", { class: "fs-input", type: "text", "aria-label": label, list: id, autocomplete: "off", maxlength: 120 });
+    input.value = value;
+    fill(
+      this.prompt,
+      h("label", {}, label),
+      input,
+      h("datalist", { id }, ...choices.map((c) => h("option", { value: c }))),
+      h("button", { class: "fs-button fs-primary", type: "submit" }, action),
+      h("button", { class: "fs-button", type: "button", onclick: () => this.closePrompt() }, "Cancel"),
+    );
+    this.prompt.onsubmit = (e) => {
+      e.preventDefault();
+      const text = input.value.trim();
+      if (!text) return input.focus();
+      this.closePrompt();
+      answer(text);
+    };
+    this.prompt.hidden = false;
+    input.focus({ preventScroll: true });
+    input.select();
+  }
+
+  closePrompt(): void {
+    this.prompt.hidden = true;
+    this.done();
+  }
+
+  /** @param looking nothing can be written, so that keys that write are left out */
+  toggleHelp(looking: boolean): void {
+    if (!this.help.hidden) {
+      this.help.hidden = true;
+      this.done();
+      return;
+    }
+    fill(
+      this.help,
+      h(
+        "div",
+        { class: "fs-help-box" },
+        h("div", { class: "fs-help-head" }, h("h3", {}, "Keys"), h("button", { class: "fs-button", type: "button", onclick: () => this.toggleHelp(looking) }, "Close ", kbd("Esc"))),
+        h(
+          "div",
+          { class: "fs-help-columns" },
+          ...HELP.map(({ title, rows }) =>
+            h("section", {}, h("h4", {}, title), h("dl", {}, ...rows.filter((r) => !(looking && r.writes)).flatMap((r) => [h("dt", {}, ...r.keys.map((k) => h("kbd", {}, k))), h("dd", {}, r.does)]))),
+          ),
+        ),
+        h("p", { class: "fs-quiet" }, "What you say is saved at once, under your name. Hollow points on the map are read; grey ones have no value or are not selected."),
+      ),
+    );
+    this.help.hidden = false;
+    this.help.focus({ preventScroll: true });
+  }
+}

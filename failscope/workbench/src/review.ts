@@ -1,0 +1,208 @@
+// What is known of the review: asks Python, keeps what it answered, and calls nothing saved before Python did.
+
+import { type Answer, bytes, Channel, type ClusterCard, type Hello, type Mark, type Model, type Push, type State, type Trace } from "./protocol";
+import type { Selection } from "./selection";
+import type { Shell } from "./shell";
+import { oneLine } from "./text";
+
+const POLL_MS = 2000;
+const SOON_MS = 120;
+const KEEP = 80;
+
+/** What the panes must hear of. */
+interface Events {
+  /** Python speaks unasked. */
+  pushed(push: Push, buffers: DataView[]): void;
+  /** The state of the review is another, by a word of this reader or of anyone else. */
+  state(state: State): void;
+  modes(modes: string[]): void;
+  /** A row came to be read, or unread. */
+  read(): void;
+  /** What is said of a trace is another. */
+  mark(trace: Trace): void;
+}
+
+export class Review {
+  readonly channel: Channel;
+  hello: Hello | null = null;
+  state: State = { revision: -1, changed: false, modes: [], tags: {} };
+  labels = new Int32Array(0);
+  read = new Uint8Array(0);
+  readonly traces = new Map<number, Trace>();
+  cards = new Map<number, ClusterCard>();
+  readonly reasons = new Map<number, string>();
+  private readonly asked = new Map<number, Promise<Trace>>();
+  private ownWrites = 0;
+  private pending = 0;
+  private pollTimer = 0;
+  private soonTimer = 0;
+
+  constructor(
+    model: Model,
+    private readonly shell: Shell,
+    private readonly selection: Selection,
+    private readonly on: Events,
+  ) {
+    this.channel = new Channel(model, (push, buffers) => this.on.pushed(push, buffers), (silent) => this.silence(silent));
+  }
+
+  begin(hello: Answer<Hello>): void {
+    this.hello = hello;
+    this.labels = new Int32Array(bytes(hello.buffers[1]).buffer);
+    this.read = new Uint8Array(hello.n);
+    this.cards = new Map(hello.clusters.map((c) => [c.cluster, c]));
+    hello.plan.forEach((row, k) => this.reasons.set(row, hello.reasons[k] ?? ""));
+  }
+
+  close(): void {
+    this.channel.close();
+    clearInterval(this.pollTimer);
+    clearTimeout(this.soonTimer);
+  }
+
+  /** Whether there is no review to write to, only a clustering to look at. */
+  get looking(): boolean {
+    return this.hello?.looking ?? false;
+  }
+
+  clusterName(cluster: number): string {
+    return cluster < 0 ? "in no cluster" : oneLine(this.cards.get(cluster)?.name ?? `cluster ${cluster}`, 60);
+  }
+
+  private silence(silent: boolean): void {
+    if (silent) this.shell.setStatus("Waiting for Python: the kernel is busy, or gone. After a restart, run the cell again", "wrong");
+    else this.shell.setStatus("", "");
+  }
+
+  // traces ------------------------------------------------------------------------------------------------------------
+
+  fetch(row: number): Promise<Trace> {
+    const known = this.traces.get(row);
+    if (known) return Promise.resolve(known);
+    let asked = this.asked.get(row);
+    if (!asked) {
+      asked = this.channel
+        .ask<Trace>("trace", { row })
+        .then((trace) => {
+          this.traces.set(row, trace);
+          // the oldest go, so that an hour of reading does not hold every text
+          for (const old of this.traces.keys()) {
+            if (this.traces.size <= KEEP) break;
+            if (old !== this.selection.current) this.traces.delete(old);
+          }
+          return trace;
+        })
+        .finally(() => this.asked.delete(row));
+      this.asked.set(row, asked);
+    }
+    return asked;
+  }
+
+  prefetch(): void {
+    for (const row of this.selection.near()) {
+      this.fetch(row).catch(() => undefined); // the reader has not asked for it yet; opening it asks again and tells
+    }
+  }
+
+  /** What is cached may no longer hold: read the current trace's mark again, the others when they are opened. */
+  forget(): void {
+    const row = this.selection.current;
+    for (const old of [...this.traces.keys()]) if (old !== row) this.traces.delete(old);
+    this.asked.clear();
+    if (row === null) return;
+    void this.channel
+      .ask<Trace>("trace", { row })
+      .then((trace) => {
+        this.traces.set(row, trace);
+        this.on.mark(trace);
+        this.prefetch();
+      })
+      .catch((error) => this.shell.fail(error));
+    void this.refresh();
+  }
+
+  // writing -------------------------------------------------------------------------------------------------------------
+
+  /** Every write goes through here: "saved" is said only after Python said so, and what failed is said as loudly. */
+  async write<T>(ask: string, args: object, said: (answer: T) => string, buffers: ArrayBufferView[] = []): Promise<T | null> {
+    if (this.looking) {
+      this.shell.note("Looking only: start a review to tag");
+      return null;
+    }
+    this.pending++;
+    this.shell.setStatus("Saving…", "busy");
+    try {
+      const answer = await this.channel.ask<T & { revision: number }>(ask, args, buffers);
+      this.ownWrites++;
+      this.know(args);
+      this.shell.calm();
+      this.shell.setStatus(said(answer), "saved");
+      this.refreshSoon();
+      return answer;
+    } catch (error) {
+      this.shell.setStatus("Not saved", "wrong");
+      this.shell.fail(error, "Not saved. ");
+      return null;
+    } finally {
+      this.pending--;
+    }
+  }
+
+  /** A failure mode has its key at once, not only when the next state arrives. */
+  private know(said: { failure_modes?: string[]; failure_mode?: string }): void {
+    const fresh = [...(said.failure_modes ?? []), ...(said.failure_mode ? [said.failure_mode] : [])].filter((m) => !this.state.modes.includes(m));
+    if (fresh.length === 0) return;
+    this.state.modes = [...this.state.modes, ...fresh];
+    this.on.modes(this.state.modes);
+  }
+
+  async annotate(what: Partial<Mark>, row = this.selection.current): Promise<void> {
+    const trace = row === null ? undefined : this.traces.get(row);
+    if (row === null || !trace || !this.hello) return;
+    const before = trace.mark;
+    if (before && !this.looking) {
+      // shown at once, so that the next key builds on it; put back if Python refuses
+      trace.mark = { ...before, ...what, read: true };
+      this.on.mark(trace);
+    }
+    const answer = await this.write<{ mark: Mark }>("annotate", { row, ...what }, () => "Saved");
+    if (answer) {
+      this.read[row] = answer.mark.read ? 1 : 0;
+      this.on.read();
+    }
+    // an answer that a later key has overtaken must not undo it on the screen
+    if (this.pending === 0 || !answer) trace.mark = answer ? answer.mark : before;
+    this.on.mark(trace);
+  }
+
+  // state that others change too ----------------------------------------------------------------------------------------
+
+  startPolling(): void {
+    this.pollTimer = setInterval(() => {
+      if (this.shell.visible && this.pending === 0) void this.refresh();
+    }, POLL_MS) as unknown as number;
+  }
+
+  private refreshSoon(): void {
+    clearTimeout(this.soonTimer);
+    this.soonTimer = setTimeout(() => void this.refresh(), SOON_MS) as unknown as number;
+  }
+
+  async refresh(): Promise<void> {
+    try {
+      const own = this.ownWrites;
+      const before = this.state.revision;
+      const state = await this.channel.ask<State>("state", { since: before });
+      if (!state.changed) return;
+      const foreign = before >= 0 && state.revision - before !== own;
+      this.ownWrites -= own;
+      this.state = state;
+      const read = bytes(state.buffers[0]);
+      if (read.length === this.read.length) this.read = read;
+      this.on.state(state);
+      if (foreign) this.forget();
+    } catch (error) {
+      this.shell.fail(error);
+    }
+  }
+}
