@@ -28,13 +28,20 @@ def labelled(name: str) -> tuple[fs.Traces, dict[str, set[str]]]:
     """A sample of one set without its labels, and the labels by trace id."""
     if name == "support_bot":
         traces = fs.read(ROOT / "sample_data" / "support_bot.jsonl.gz", progress=False)
-        truth = pd.read_csv(ROOT / "sample_data" / "support_bot_truth.csv", index_col="trace_id", keep_default_na=False)
+        truth = pd.read_csv(
+            ROOT / "sample_data" / "support_bot_truth.csv", index_col="trace_id", keep_default_na=False
+        )
         modes = truth["failure_mode"].map(lambda m: {m} - {""})
     else:
         raw = pd.read_json(SHARED / f"{name}.jsonl.gz", lines=True).drop_duplicates("id").set_index("id")
-        several = raw["failure_modes"] if "failure_modes" in raw else pd.Series(None, index=raw.index, dtype=object)
+        several = (
+            raw["failure_modes"] if "failure_modes" in raw else pd.Series(None, index=raw.index, dtype=object)
+        )
         modes = pd.Series(
-            [set(many) if isinstance(many, list) else {one} for many, one in zip(several, raw["failure_mode"], strict=True)],
+            [
+                set(many) if isinstance(many, list) else {one}
+                for many, one in zip(several, raw["failure_mode"], strict=True)
+            ],
             index=raw.index,
         ).map(lambda said: said - {"ok"})
         kept = raw[[c for c in ("input", "output", "context") if c in raw]].fillna("")
@@ -69,7 +76,9 @@ def peer_order(traces: fs.Traces, seed: int) -> list[str]:
     import umap
 
     vectors = fs.embed_texts(list(traces.frame["output"]), progress=False)
-    low = umap.UMAP(n_neighbors=15, n_components=5, metric="cosine", min_dist=0.0, random_state=seed, n_jobs=1).fit_transform(vectors)
+    low = umap.UMAP(
+        n_neighbors=15, n_components=5, metric="cosine", min_dist=0.0, random_state=seed, n_jobs=1
+    ).fit_transform(vectors)
     labels = hdbscan.HDBSCAN(min_cluster_size=10).fit_predict(low)
     frame = pd.DataFrame({"trace_id": traces.trace_ids, "cluster": labels}).sample(frac=1, random_state=seed)
     frame["turn"] = frame.groupby("cluster").cumcount() + np.where(frame["cluster"] < 0, len(frame), 0)
@@ -99,7 +108,12 @@ def main() -> None:
         for method, (order, seeds) in METHODS.items():
             results[method][name] = [curve(order(traces, seed), modes) for seed in range(seeds)]
     rows = [
-        {"order of review": method, **{name: f"{np.mean(v):.3f} ± {1.96 * np.std(v) / len(v) ** 0.5:.3f}" for name, v in sets.items()}}
+        {
+            "order of review": method,
+            **{
+                name: f"{np.mean(v):.3f} ± {1.96 * np.std(v) / len(v) ** 0.5:.3f}" for name, v in sets.items()
+            },
+        }
         for method, sets in results.items()
     ]
     print(table(rows))

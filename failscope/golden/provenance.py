@@ -64,7 +64,7 @@ class Provenance:
                 f"<tr><th style='text-align:left;vertical-align:top'>{html.escape(step)}</th>"
                 f"<td style='text-align:left;overflow-wrap:anywhere'>{html.escape(told)}</td></tr>"
             )
-        return f"<div><b>Provenance of {html.escape(self.example_id)}</b><table style='max-width:60em'>{''.join(rows)}</table></div>"
+        return f"<div><b>Provenance of {html.escape(self.example_id)}</b><table style='max-width:60em;table-layout:auto'>{''.join(rows)}</table></div>"
 
 
 def _plain(value: Any) -> str:

@@ -65,7 +65,7 @@ def summary_table(summary: pd.DataFrame, *, title: str, note: str, lift_of: str)
     return (
         f"<div style='{_FONT}; color: {_INK}'><div><b>Clustering</b> · {text(title, 400)}</div>"
         f"<div style='margin: 4px 0 6px'>{text(note, 600)}</div>"
-        f"<div style='overflow-x: auto'><table style='font: inherit; border-collapse: collapse; width: 100%; background: none'>"
+        f"<div style='overflow-x: auto'><table style='font: inherit; border-collapse: collapse; width: 100%; table-layout: auto; background: none'>"
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
         f"<div style='{_QUIET}; margin-top: 4px'>The most suspicious first: by the lower end of the lift{more}.</div></div>"
     )
@@ -170,7 +170,7 @@ def _signals(signals: pd.DataFrame) -> str:
     heads = zip([_CELL, *[_NUMBER] * 4], ["signal", "here", "elsewhere", "lift (95%)", "q"], strict=True)
     head = "".join(f"<th scope='col' style='{style}; {_QUIET}'>{words}</th>" for style, words in heads)
     return (
-        "<div style='overflow-x: auto'><table style='font: inherit; border-collapse: collapse; background: none; margin: 0'>"
+        "<div style='overflow-x: auto'><table style='font: inherit; border-collapse: collapse; table-layout: auto; background: none; margin: 0'>"
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
