@@ -76,7 +76,7 @@ def plan_review(
     strategy : {"balanced", "random"}
         ``"random"`` draws all of them by simple random sampling without replacement. ``"balanced"`` draws half
         of them so, and chooses the other half to show what is rare: the most typical trace of each cluster,
-        most suspicious first, in turn with traces that behave unlike everything chosen before.
+        most suspicious first, in turn with traces that behave unlike everything in the plan so far.
     random_state : int
         The seed of the draw.
 

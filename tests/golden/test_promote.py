@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -120,6 +121,57 @@ def test_verify_finds_a_missing_version_and_a_stray_file(golden, ws, session):
     golden.folder.rename(golden.folder.with_name("away"))
     with pytest.raises(fs.IntegrityError, match="parent"):
         second.verify()
+
+
+def test_a_version_that_the_log_knows_cannot_vanish_or_be_swapped(golden, ws, session):
+    session.annotate("t001", reviewer="ben", expected_output="Another.")
+    second = ws.promote("refunds", curator="cleo")
+    shutil.copytree(golden.folder, golden.folder.parent.parent / "other" / "v0007")
+    with pytest.raises(fs.IntegrityError, match="moved"):
+        ws.golden("other")
+    shutil.rmtree(second.folder)
+    with pytest.raises(fs.IntegrityError, match="lost version 2"):
+        ws.golden("refunds")
+
+
+def test_a_promotion_killed_before_it_was_logged_is_logged_by_the_next(ws, session, monkeypatch):
+    session.propose("refunds", ["t001"], reviewer="ana")
+    with monkeypatch.context() as patched:
+        patched.setattr(ws.log, "append", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            ws.promote("refunds", curator="cleo", reason="first")
+    golden = ws.promote("refunds", curator="dan", reason="second")
+    logged = ws.events().query("kind == 'promotion'")
+    assert golden.version == 1
+    assert logged["actor"].tolist() == ["cleo"]
+    assert logged["payload"].iloc[0]["sha256"] == golden.sha256
+
+
+def test_the_expected_output_written_last_holds_whatever_is_said_later(ws, session):
+    session.annotate("t001", reviewer="ana", expected_output="A")
+    session.annotate("t001", reviewer="ben", expected_output="B")
+    session.annotate("t001", reviewer="ana", note="hm")
+    session.propose("refunds", ["t001"], reviewer="ana")
+    assert session.mark("t001")["expected_output"] == "B"
+    assert ws.promote("refunds", curator="cleo").examples["expected_output"].tolist() == ["B"]
+
+
+@pytest.mark.parametrize("name", ["con", "NUL.txt", "a/b", "..", ".x", "x.", ""])
+def test_a_name_that_cannot_be_a_folder_everywhere_is_refused(ws, name):
+    with pytest.raises(fs.ArgumentError, match="golden set name"):
+        ws.propose(name, ["t001"], reviewer="ana")
+
+
+def test_two_names_that_are_one_folder_on_some_systems_are_refused(golden, ws, session):
+    session.propose("Refunds", ["t003"], reviewer="ana")
+    with pytest.raises(fs.ArgumentError, match="'refunds'"):
+        ws.promote("Refunds", curator="cleo")
+
+
+def test_an_export_cannot_overwrite_the_set_itself(golden):
+    with pytest.raises(fs.ArgumentError, match="inside the golden set"):
+        golden.export(golden.folder / "examples.jsonl")
+    assert golden.verify()
 
 
 def test_a_changed_file_is_not_opened(golden, ws):

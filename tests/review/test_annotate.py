@@ -196,6 +196,19 @@ def test_the_fold_is_the_same_read_at_once_or_bit_by_bit_and_undo_means_never_sa
     assert clean.marks() == at_once.marks()
 
 
+def test_saturation_goes_in_the_order_of_reading(session):
+    session.annotate("t001", reviewer="ana", failure_modes=["a"])
+    session.annotate("t002", reviewer="ana", failure_modes=["a", "b"])
+    session.annotate("t001", reviewer="ana", note="later")
+    assert session.saturation()["modes"].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("name", ["👩\u200d💻 bug", "نمی\u200cخواهد"])
+def test_honest_names_in_any_script_are_taken(session, name):
+    session.annotate("t001", reviewer="ana", failure_modes=[name])
+    assert session.mark("t001")["failure_modes"] == [name]
+
+
 def test_marks_join_reviewers(session):
     session.annotate("t001", reviewer="ana", failure_modes=["a"], scores={"relevance": 1})
     session.annotate("t001", reviewer="ben", failure_modes=["b"], scores={"relevance": 3}, note="hm")

@@ -53,7 +53,20 @@ def test_the_read_part_of_the_random_sample_is_in_the_order_of_the_draw(found):
     assert plan["probability"].notna().head(10).sum() == 5
 
 
-@pytest.mark.parametrize(("kwargs", "word"), [({"budget": 0}, "budget"), ({"strategy": "best"}, "balanced")])
+def test_a_trace_that_is_called_unlike_the_rest_is(found):
+    plan = fs.plan_review(found, budget=60).frame
+    behaviours = found.behaviours.loc[plan["trace_id"]].to_numpy()
+    unlike = plan["reason"].str.contains("unlike").to_numpy()
+    assert unlike.any()
+    for position in np.flatnonzero(unlike):
+        before = behaviours[:position]
+        assert not (before == behaviours[position]).all(axis=1).any()
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "word"),
+    [({"budget": 0}, "budget"), ({"budget": 2.5}, "whole number"), ({"strategy": "best"}, "balanced")],
+)
 def test_a_plan_that_cannot_be_made_says_why(found, kwargs, word):
     with pytest.raises(fs.ArgumentError, match=word):
         fs.plan_review(found, **kwargs)

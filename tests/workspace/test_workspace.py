@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -370,6 +371,36 @@ def test_two_processes_opening_a_new_workspace_at_once_both_succeed(tmp_path):
     for process in both:
         out, err = process.communicate()
         assert out.strip() == "0", err[-2000:]
+
+
+def test_two_people_starting_and_joining_one_review_at_once_both_succeed(ws, found):
+    plan = fs.plan_review(found, budget=20)
+
+    def start(name: str) -> tuple[str, ...]:
+        return fs.Workspace(ws.path).start_review("together", plan, reviewers=[name]).reviewers
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(name in people for name, people in zip("abcd", pool.map(start, "abcd"), strict=True))
+    assert set(ws.start_review("together").reviewers) == set("abcd")
+
+
+def test_a_clustering_of_other_texts_is_refused(ws, traces, found):
+    other = fs.Traces.from_frame(traces.frame.assign(output="x").reset_index())
+    with pytest.raises(fs.NotFoundError, match="other texts"):
+        ws.start_review("r", fs.plan_review(replace(found, traces=other), budget=5), reviewers=["ana"])
+
+
+def test_a_review_opens_with_its_own_clustering_whatever_names_are_given_later(ws, session, found, traces):
+    other = fs.cluster(
+        traces, projector=None, min_cluster_size=5, random_state=3, resolution=0.1, progress=False
+    )
+    ws.save_clustering(found.id, other)
+    assert ws.start_review("2026-W23").clustering.id == found.id
+
+
+def test_a_week_says_how_many_traces_have_no_time(ws):
+    ws.add(fs.Traces.from_frame(pd.DataFrame({"trace_id": ["z"], "input": ["i"], "output": ["o"]})))
+    assert ws.traces(since="2026-01-01").notes["left out, without a timestamp"] == 1
 
 
 def test_the_log_says_who_did_what_when(ws, session):
