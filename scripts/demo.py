@@ -25,12 +25,13 @@ def main() -> int:
 
 def open_lab() -> int:
     """JupyterLab on the first notebook; it runs until it is closed."""
+    first = "/lab/tree/notebooks/01_explore.ipynb"  # in the printed address too, for who opens it by hand
     lab = [
         sys.executable,
         "-m",
         "jupyter",
         "lab",
-        "notebooks/01_explore.ipynb",
+        f"--LabApp.default_url={first}",
         f"--ServerApp.root_dir={ROOT}",
     ]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
