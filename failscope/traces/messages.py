@@ -189,9 +189,9 @@ def _role(turn: Mapping[str, Any]) -> str | None:
 def _turn_text(turn: Mapping[str, Any]) -> str:
     content = next((turn[k] for k in _CONTENT if not missing(turn.get(k))), None)
     text = content_text(content)
-    if not text and (calls := turn.get("tool_calls") or turn.get("function_call")) is not None:
-        return text_of(calls)
-    return text
+    calls = turn.get("tool_calls") or turn.get("function_call")
+    # a turn may say something and call a tool as well
+    return "\n".join(part for part in (text, text_of(calls) if calls else "") if part)
 
 
 def _part_text(part: Any) -> str:

@@ -13,14 +13,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from failscope.errors import ArgumentError
-from failscope.surface.behaviour import PROBES, Probe, as_probe, behaviours
+from failscope.surface.behaviour import (
+    PROBES,
+    Probe,
+    as_probe,
+    behaviours,
+    calls,
+    consistency,
+    instructions,
+)
 from failscope.surface.behaviour.formats import Limit, asked_languages, asked_limits, holds
 from failscope.surface.behaviour.language import classify, tell
 from failscope.surface.behaviour.safety import card_holds, iban_holds
 from failscope.traces.table import Traces
 
 COLUMNS = ["input", "output", "context", "system_prompt"]
-OF_THE_SET = {"length_residual", "repeated_output"}
+OF_THE_SET = {
+    "length_residual",
+    "repeated_output",
+    *(p.name for p in consistency.PROBES),
+}
 
 
 def table(rows: list[dict[str, str]]) -> Traces:
@@ -42,6 +54,7 @@ def one(probe: str, output: str, **columns: str) -> float:
 
 GERMAN = "Vielen Dank für Ihre Nachricht, wir haben die Rechnung geprüft und senden Ihnen morgen eine neue."
 ENGLISH = "Please tell me when the invoice that I asked for last week is going to be sent to my address."
+FACTS = "All parcels leave our depot in Porto every Monday.\nA customer can return a lamp within 30 days of the purchase."
 LINE = "We will look into the delivery and come back to you. "
 
 # probe: (what makes it fire, what looks alike and does not); a text alone is an output
@@ -123,6 +136,37 @@ EXAMPLES: dict[str, tuple[dict[str, str] | str, dict[str, str] | str]] = {
         {"context": "The fee is 1,200 euros.", "output": "The fee is 1350 euros."},
         {"context": "The fee is 1,200 euros.", "output": "The fee is 1200 euros, in 2 parts."},
     ),
+    "unsupported_sentences": (
+        {"context": FACTS, "output": "Parcels leave on Monday. Dragons guard every golden mountain castle."},
+        {"context": FACTS, "output": "Our parcels leave the depot in Porto every Monday. Of course."},
+    ),
+    "weakest_sentence": (
+        {"context": FACTS, "output": "The parcels leave our depot in Lisbon every Friday."},
+        {"context": FACTS, "output": "The parcels leave our depot in Porto every Monday."},
+    ),
+    "other_number": (
+        {"context": FACTS, "output": "The customer can return a lamp within 14 days of the purchase."},
+        {"context": FACTS, "output": "The customer can return a lamp within 30 days of the purchase."},
+    ),
+    "turned_round": (
+        {"context": FACTS, "output": "The customer cannot return a lamp within 30 days of the purchase."},
+        {"context": FACTS, "output": "No, the shop is closed. Customers have 30 days to return a lamp."},
+    ),
+    "new_names": (
+        {"context": FACTS, "output": "Parcels leave from Madrid on Monday."},
+        {"context": FACTS, "output": "Parcels leave from Porto on Monday. Thank you."},
+    ),
+    "new_links": (
+        {"context": FACTS, "output": "See https://example.org/returns for more."},
+        {
+            "context": FACTS + " See https://example.org/returns.",
+            "output": "See https://example.org/returns.",
+        },
+    ),
+    "misquotes": (
+        {"context": FACTS, "output": 'It says "every customer gets a free lamp" there.'},
+        {"context": FACTS, "output": 'It says "parcels leave our depot" there, and "Bo".'},
+    ),
     "unanswered": (
         {
             "input": "When does the shop open? How much is the delivery to Spain?",
@@ -159,8 +203,12 @@ EXAMPLES: dict[str, tuple[dict[str, str] | str, dict[str, str] | str]] = {
 }
 
 
+# those with many examples in tests of their own
+ELSEWHERE = {p.name for p in (*calls.PROBES, *instructions.PROBES)}
+
+
 def test_every_probe_has_an_example_of_both_kinds() -> None:
-    assert set(EXAMPLES) == {p.name for p in PROBES} - OF_THE_SET
+    assert set(EXAMPLES) == {p.name for p in PROBES} - OF_THE_SET - ELSEWHERE
 
 
 @pytest.mark.parametrize("probe", sorted(EXAMPLES))
@@ -214,6 +262,9 @@ def test_truncation_is_told_from_an_ending(text: str, *, cut: bool) -> None:
         ("höchstens 20 wörter", [Limit("most", 20, "word")]),
         ("en una frase", [Limit("most", 1, "sentence")]),
         ("moins de 30 mots", [Limit("most", 30, "word")]),
+        ("fewer than three sentences", [Limit("most", 2, "sentence")]),
+        ("more than two paragraphs", [Limit("least", 3, "paragraph")]),
+        ("your answer must have 4 paragraphs", [Limit("exact", 4, "paragraph")]),
         ("the book has 300 words a page", []),
         ("in a word, why?", []),
         ("in other words", []),
@@ -344,7 +395,7 @@ texts = st.text(max_size=80) | st.sampled_from(
 rows = st.lists(st.fixed_dictionaries(dict.fromkeys(COLUMNS, texts)), min_size=1, max_size=14)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(rows, st.randoms(use_true_random=False))
 def test_figures_are_finite_and_belong_to_their_row(drawn: list[dict[str, str]], random: object) -> None:
     traces = table(drawn)
@@ -365,7 +416,7 @@ def test_figures_are_finite_and_belong_to_their_row(drawn: list[dict[str, str]],
     pd.testing.assert_frame_equal(alone[own], measured.loc[order[:1], own], check_exact=True)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(rows)
 def test_equal_rows_have_equal_figures(drawn: list[dict[str, str]]) -> None:
     measured = behaviours(table(drawn + drawn))
@@ -446,10 +497,16 @@ def test_a_probe_of_wrong_shape_name_or_kind_is_refused() -> None:
         Probe("x", len, says="x", dimension="taste")
 
 
-def test_every_probe_is_documented() -> None:
-    docs = (Path(__file__).parents[2] / "docs" / "behaviours.md").read_text(encoding="utf-8")
+def test_every_probe_is_documented_and_in_the_index() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    index = (docs / "behaviours.md").read_text(encoding="utf-8")
+    pages = [page.read_text(encoding="utf-8") for page in sorted((docs / "behaviours").glob("*.md"))]
     for probe in PROBES:
-        assert f"`{probe.name}`" in docs
+        assert f"`{probe.name}`" in index, probe.name
+        sections = [page.partition(f"### `{probe.name}`\n")[2].partition("\n#")[0] for page in pages]
+        [section] = [s for s in sections if s]
+        for part in ("Computes", "Misses", "Example"):
+            assert f"**{part}:**" in section, f"{probe.name}: {part}"
 
 
 def test_measuring_real_outputs_warns_of_nothing(shared_data: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from failscope.surface.behaviour.checks import paragraphs
 from failscope.surface.behaviour.probe import Probe
 from failscope.surface.behaviour.scan import counts, matches, scan_of
 
@@ -74,10 +75,13 @@ _AT_MOST = (
 )
 _AT_LEAST = r"at least|a minimum of|minimum(?: of)?|no (?:fewer|less) than|not less than|more than|over|mindestens|wenigstens|al menos|como mínimo|mínimo(?: de)?|au moins|au minimum"
 _EXACT = r"exactly|precisely|genau|exactamente|exactement"
+_HAVE = r"(?:should|must|needs? to|has to|have to|shall) (?:only )?(?:be|have|contain|include|consist of|comprise)"
+_BELOW = r"under|below|fewer than|less than|unter|menos de|moins de"
+_ABOVE = r"more than|over"
 _LOOSE = r"in|using|with|en|mit|con|avec"
 _AFTER = r"or (?:less|fewer)|max(?:imum)?|at most|oder weniger|o menos|ou moins"
 _LIMIT = re.compile(
-    rf"(?:\b(?:(?P<most>{_AT_MOST})|(?P<least>{_AT_LEAST})|(?P<exact>{_EXACT})|(?P<loose>{_LOOSE})) (?:just |only |about |around )?)?"
+    rf"(?:\b(?:(?P<most>{_AT_MOST})|(?P<least>{_AT_LEAST})|(?P<exact>{_EXACT})|(?P<have>{_HAVE})|(?P<loose>{_LOOSE})) (?:just |only |about |around )?)?"
     rf"\b{_N}[ -](?:short |long |brief |simple |concise |kurzen? )?{_UNIT}(?P<after> (?:{_AFTER})\b)?"
 )
 # the cheap question, in RE2, before the dear one: is a number of units spoken of at all
@@ -136,6 +140,7 @@ _ANY_LANGUAGE = "|".join(_LANGUAGES.values())
 _ASKS_LANGUAGE = re.compile(
     rf"\b(?:in|into|auf|ins|en|al|to) (?:the |plain |simple )?(?P<name>{_ANY_LANGUAGE})\b"
 )
+_ASKS_IN_LANGUAGE = rf"\b(?:in|into|auf|ins|en|al|to) (?:\pL+ )?(?:{_ANY_LANGUAGE})\b"
 _NAMES_LANGUAGE = (
     rf"(?:^|[^\pL])(?:{_ANY_LANGUAGE}|translat\pL*|überset\pL*|traduc\pL*|tradui\pL*)(?:[^\pL]|$)"
 )
@@ -202,15 +207,20 @@ def asked_limits(text: str) -> list[Limit]:
         unit = next(u for u in _UNITS if match.group(u))
         number = match.group("n")
         n = int(number) if number.isdigit() else _NUMBER_WORDS[number]
+        # "fewer than three sentences" are two; among words one more or less is within the slack
+        strict = not _SLACK[unit]
         if match.group("least"):
-            found.append(Limit("least", n, unit))
-        elif match.group("exact"):
+            found.append(
+                Limit("least", n + (strict and bool(re.fullmatch(_ABOVE, match.group("least")))), unit)
+            )
+        elif match.group("exact") or (match.group("have") and strict and not match.group("after")):
             found.append(Limit("exact", n, unit))
         elif (match.group("most") or match.group("loose") or match.group("after")) and (
             n > 1 or unit != "word"
         ):
             # "in a word" asks for no single word
-            found.append(Limit("most", n, unit))
+            below = strict and bool(re.fullmatch(_BELOW, match.group("most") or ""))
+            found.append(Limit("most", n - below, unit))
     return found
 
 
@@ -234,9 +244,7 @@ def language_missed(frame: pd.DataFrame) -> np.ndarray:
     """The input asks for an answer in a language, and the output is in none of those that it names."""
     scan = scan_of(frame)
     told = scan.languages.output
-    missed = matches(
-        scan.lower("input"), rf"\b(?:in|into|auf|ins|en|al|to) (?:\pL+ )?(?:{_ANY_LANGUAGE})\b"
-    ) & (told != "")
+    missed = matches(scan.lower("input"), _ASKS_IN_LANGUAGE) & (told != "")
     for i in np.flatnonzero(missed):
         asked = asked_languages(scan.lower("input")[int(i)].as_py())
         missed[i] = bool(asked) and told[i] not in asked
@@ -255,7 +263,7 @@ def _size(text: str, unit: str) -> int:
     if unit == "character":
         return len(text.strip())
     if unit == "paragraph":
-        return sum(1 for block in re.split(r"\n\s*\n", text) if block.strip())
+        return len(paragraphs(text))
     # a sentence ends at its mark before white space, or at a line's end; "e.g." and "3.5" do not end one
     text = re.sub(r"\b(?:[A-Za-z]\.){2,}|\b(?:Mr|Mrs|Ms|Dr|Prof|St|vs|etc|No|bzw|Nr|Sr|Sra)\.", "x", text)
     return sum(
@@ -278,6 +286,29 @@ def _is_json(text: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
+
+
+def _asks(pattern: str) -> Callable[[pd.DataFrame], np.ndarray]:
+    return lambda frame: matches(scan_of(frame).lower("input"), pattern) & scan_of(frame).present("output")
+
+
+def _asks_limit(frame: pd.DataFrame) -> np.ndarray:
+    """The input sets a length."""
+    scan = scan_of(frame)
+    asks = matches(scan.lower("input"), _LIMIT_HINT) & scan.present("output")
+    for i in np.flatnonzero(asks):
+        asks[i] = bool(asked_limits(scan.lower("input")[int(i)].as_py()))
+    return asks
+
+
+ASKED: tuple[tuple[Callable[[pd.DataFrame], np.ndarray], Callable[[pd.DataFrame], np.ndarray]], ...] = (
+    (_asks(_ASKS_JSON), json_missing),
+    (_asks(_ASKS_LIST), list_missing),
+    (_asks(_ASKS_TABLE), table_missing),
+    (_asks_limit, limit_missed),
+    (_asks(_ASKS_IN_LANGUAGE), language_missed),
+)
+"""Where a format is asked for, and where it is missed."""
 
 
 def _flag(name: str, measure: Callable[[pd.DataFrame], np.ndarray], says: str) -> Probe:

@@ -41,6 +41,38 @@ def new_numbers(frame: pd.DataFrame) -> np.ndarray:
     return np.log1p(scan_of(frame).words.new_numbers)
 
 
+def unsupported_sentences(frame: pd.DataFrame) -> np.ndarray:
+    """Share of sentences of which no sentence of the context or input has a third of the content words."""
+    return scan_of(frame).support.unsupported
+
+
+def weakest_sentence(frame: pd.DataFrame) -> np.ndarray:
+    """Share of the content words of the least supported sentence that its best match in the context lacks."""
+    return scan_of(frame).support.weakest
+
+
+def other_number(frame: pd.DataFrame) -> np.ndarray:
+    """A sentence has most of its words from one sentence of the context, both have numbers, and none in common."""
+    return scan_of(frame).support.other_number
+
+
+def turned_round(frame: pd.DataFrame) -> np.ndarray:
+    """A sentence is nearly equal to one of the context, and one of the two is negated."""
+    return scan_of(frame).support.negated
+
+
+def new_names(frame: pd.DataFrame) -> np.ndarray:
+    return scan_of(frame).support.names
+
+
+def new_links(frame: pd.DataFrame) -> np.ndarray:
+    return scan_of(frame).support.links
+
+
+def misquotes(frame: pd.DataFrame) -> np.ndarray:
+    return scan_of(frame).support.misquotes
+
+
 def unanswered(frame: pd.DataFrame) -> np.ndarray:
     """Of two and more questions in the input, the share of which the output has under a third of the own words.
 
@@ -122,6 +154,63 @@ PROBES = (
         more="numbers from nowhere",
         less="no numbers of its own",
         hint=True,
+        dimension="factual correctness",
+    ),
+    Probe(
+        "unsupported_sentences",
+        unsupported_sentences,
+        says="share of sentences that the context does not hold",
+        more="sentences from nowhere",
+        less="sentences from the context",
+        hint=True,
+        dimension="factual correctness",
+    ),
+    Probe(
+        "weakest_sentence",
+        weakest_sentence,
+        says="how little of its weakest sentence the context holds",
+        more="has a sentence from nowhere",
+        less="every sentence from the context",
+        dimension="factual correctness",
+    ),
+    Probe(
+        "other_number",
+        other_number,
+        says="says what its context says with another number",
+        kind="flag",
+        hint=True,
+        dimension="factual correctness",
+    ),
+    Probe(
+        "turned_round",
+        turned_round,
+        says="says what its context says turned round",
+        kind="flag",
+        hint=True,
+        dimension="factual correctness",
+    ),
+    Probe(
+        "new_names",
+        new_names,
+        says="names from neither context nor input (log)",
+        more="names from nowhere",
+        less="no names of its own",
+        dimension="factual correctness",
+    ),
+    Probe(
+        "new_links",
+        new_links,
+        says="links and addresses from neither context nor input (log)",
+        more="links from nowhere",
+        less="no links of its own",
+        hint=True,
+        dimension="factual correctness",
+    ),
+    Probe(
+        "misquotes",
+        misquotes,
+        says="quotes what its context does not say",
+        kind="flag",
         dimension="factual correctness",
     ),
     Probe(

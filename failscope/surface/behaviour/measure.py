@@ -10,19 +10,40 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from failscope.errors import ArgumentError
-from failscope.surface.behaviour import form, formats, grounding, phrases, safety
+from failscope.surface.behaviour import (
+    calls,
+    consistency,
+    form,
+    formats,
+    grounding,
+    instructions,
+    phrases,
+    safety,
+)
 from failscope.surface.behaviour.probe import Probe, as_probe
 from failscope.surface.behaviour.scan import sharing
+from failscope.surface.behaviour.words import joined
 from failscope.traces.table import Traces
 
 PROBES: tuple[Probe, ...] = (
     *form.PROBES,
     *phrases.PROBES,
     *formats.PROBES,
+    *instructions.PROBES,
     *grounding.PROBES,
     *safety.PROBES,
+    *consistency.PROBES,
+    *calls.PROBES,
 )
 """The built-in probes, by concern; docs/behaviours.md says what each computes and what it misses."""
+
+_COMPARING = {"length_residual", "repeated_output", *(probe.name for probe in consistency.PROBES)}
+_ALONE = frozenset(
+    probe for probe in PROBES if probe.name not in _COMPARING
+)  # a row's figure needs that row only
+
+_AT_ONCE = 50_000
+"""Rows that such probes read at once: their copies of the texts, folded and trimmed, would fill the memory."""
 
 
 def behaviours(
@@ -41,8 +62,8 @@ def behaviours(
     -------
     pandas.DataFrame
         Index ``trace_id``, float32, never NaN or infinite. Flags are 0 or 1. A row's figures depend on that row
-        alone, save for ``length_residual`` and ``repeated_output``, which compare it with the rest of the set;
-        no figure depends on the order of the rows.
+        alone, save for ``length_residual``, ``repeated_output`` and the probes of ``consistency``, which compare it
+        with the rest of the set; no figure depends on the order of the rows.
 
     Raises
     ------
@@ -59,11 +80,25 @@ def behaviours(
     twice = {p.name for i, p in enumerate(chosen) if p.name in {q.name for q in chosen[:i]}}
     if twice:
         raise ArgumentError(f"two probes are named {min(twice)!r}; give each a name of its own")
-    columns = {}
-    with sharing(traces.frame):
+    frame = traces.frame
+    columns = {probe.name: np.zeros(len(frame), dtype=np.float32) for probe in chosen}
+    words = []
+    alone = [probe for probe in chosen if probe in _ALONE] if len(frame) > _AT_ONCE else []
+    for start in range(0, len(frame) if alone else 0, _AT_ONCE):
+        part = frame.iloc[start : start + _AT_ONCE]
+        with sharing(part) as scan:
+            for probe in alone:
+                columns[probe.name][start : start + len(part)] = _checked(
+                    probe, probe.measure(part), part.index
+                )
+            words.append(scan.words)
+    with sharing(frame) as scan:
+        if words:
+            scan.words = joined(words)
         for probe in chosen:
-            columns[probe.name] = _checked(probe, probe.measure(traces.frame), traces.frame.index)
-    return pd.DataFrame(columns, index=traces.frame.index)
+            if probe not in alone:
+                columns[probe.name] = _checked(probe, probe.measure(frame), frame.index)
+    return pd.DataFrame(columns, index=frame.index)
 
 
 def _checked(probe: Probe, measured: ArrayLike, index: pd.Index) -> np.ndarray:

@@ -16,7 +16,12 @@ import pyarrow.compute as pc
 from failscope.traces.table import encodable
 
 if TYPE_CHECKING:
+    from failscope.surface.behaviour.calls import CallFigures
+    from failscope.surface.behaviour.consistency import PeerFigures
+    from failscope.surface.behaviour.instructions import InstructionFigures
     from failscope.surface.behaviour.language import Languages
+    from failscope.surface.behaviour.schemas import Parsed
+    from failscope.surface.behaviour.support import SupportFigures
     from failscope.surface.behaviour.words import WordFigures
 
 SCAN_CHARS = 8_000
@@ -105,6 +110,40 @@ class Scan:
 
         return identify(self)
 
+    @cached_property
+    def peers(self) -> PeerFigures:
+        """Each answer against the other answers to the same question."""
+        from failscope.surface.behaviour.consistency import peer_figures
+
+        return peer_figures(self)
+
+    @cached_property
+    def support(self) -> SupportFigures:
+        """The sentences, names and quotations of outputs against the context."""
+        from failscope.surface.behaviour.support import support_figures
+
+        return support_figures(self)
+
+    @cached_property
+    def calls(self) -> CallFigures:
+        """The function calls of outputs against the functions that were offered."""
+        from failscope.surface.behaviour.calls import call_figures
+
+        return call_figures(self)
+
+    @cached_property
+    def instructions(self) -> InstructionFigures:
+        """What inputs ask for that code can check, and whether the outputs keep to it."""
+        from failscope.surface.behaviour.instructions import instruction_figures
+
+        return instruction_figures(self)
+
+    def parsed(self, text: str) -> Parsed:
+        """The function calls in a text, which several probes ask for."""
+        from failscope.surface.behaviour.schemas import parse_calls
+
+        return self._once(f"calls {text}", lambda: parse_calls(text))
+
     def _once(self, key: str, make: Callable[[], Any]) -> Any:
         if key not in self._made:
             self._made[key] = make()
@@ -165,8 +204,8 @@ def _capped(array: pa.Array) -> pa.Array:
     if not len(long):
         return array
     head, tail = SCAN_CHARS * 2 // 3, SCAN_CHARS - SCAN_CHARS * 2 // 3
-    texts = array.to_pylist()
-    for i in long:
-        # a line of its own between them, so that no word or bracket pairs up across the cut
-        texts[i] = f"{texts[i][:head]}\n{texts[i][-tail:]}"
-    return pa.array(texts, type=pa.large_string())
+    # a line of its own between them, so that no word or bracket pairs up across the cut
+    cut = [f"{text[:head]}\n{text[-tail:]}" for text in array.take(pa.array(long)).to_pylist()]
+    where = np.zeros(len(array), dtype=bool)
+    where[long] = True
+    return pc.replace_with_mask(array, pa.array(where), pa.array(cut, type=pa.large_string()))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +30,7 @@ avoir fait comme tout tous leur leurs peut peuvent
 """
 
 _CHUNK_BYTES = 750_000  # keeps hash tables and intermediate arrays in the processor's cache
+_ROWS_AT_ONCE = 20_000
 _GRAM = 4  # words in a row: shorter runs repeat in sound prose too
 _NOTHING, _LINE_FEED = pa.scalar("", type=pa.large_string()), pa.scalar("\n", type=pa.large_string())
 _ODD = np.uint64(0x9E3779B97F4A7C15)
@@ -95,27 +97,34 @@ def word_figures(scan: Scan) -> WordFigures:
     return WordFigures(*table.astype(np.float32))
 
 
+def joined(parts: Sequence[WordFigures]) -> WordFigures:
+    """The figures of rows that were read in parts."""
+    return WordFigures(
+        *(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(WordFigures))
+    )
+
+
 def _figures(columns: dict[str, pa.Array]) -> np.ndarray:
     n = len(columns["output"])
     out, inp, context = (split_words(columns[name]) for name in ("output", "input", "context"))
     has_context = np.bincount(context.row, minlength=n) > 0
 
     count = _per_row(out.row, n)
-    distinct = _per_row(out.row[_first(_keyed(out.hash, out.row))], n)
+    distinct = _per_row(out.row[_first(keyed(out.hash, out.row))], n)
 
     gram, gram_row = _runs(out)
     grams = _per_row(gram_row, n)
     repeated = grams - _per_row(gram_row[_first(gram)], n)
-    echo = _per_row(gram_row[_among(gram, _runs(inp)[0])], n)
+    echo = _per_row(gram_row[among(gram, _runs(inp)[0])], n)
     prompt = split_words(columns["system_prompt"])
-    prompt_runs = _per_row(gram_row[_among(gram, _runs(prompt)[0])], n) if len(prompt.hash) else np.zeros(n)
+    prompt_runs = _per_row(gram_row[among(gram, _runs(prompt)[0])], n) if len(prompt.hash) else np.zeros(n)
 
     content, content_row = _content(out)
     asked, asked_row = _content(inp)
     given, _ = _content(context)
     contents = _per_row(content_row, n)
-    in_input = _among(content, asked)
-    in_context = _among(content, given)
+    in_input = among(content, asked)
+    in_context = among(content, given)
     from_context = _per_row(content_row[in_context], n)
     unsupported = _per_row(content_row[~in_context & ~in_input], n)
     shared = _per_row(content_row[in_input], n)
@@ -139,6 +148,20 @@ def _figures(columns: dict[str, pa.Array]) -> np.ndarray:
 
 def split_words(texts: pa.Array) -> Words:
     """Words of lower-case texts: runs of letters and digits; an ideograph or kana is a word of its own."""
+    if len(texts) <= _ROWS_AT_ONCE:
+        return _split_words(texts)
+    # what is counted for each byte on the way takes twenty times the text
+    starts = range(0, len(texts), _ROWS_AT_ONCE)
+    parts = [_split_words(texts.slice(start, _ROWS_AT_ONCE)) for start in starts]
+    return Words(
+        hash=np.concatenate([part.hash for part in parts]),
+        row=np.concatenate([part.row + start for part, start in zip(parts, starts, strict=True)]),
+        size=np.concatenate([part.size for part in parts]),
+        ideograph=np.concatenate([part.ideograph for part in parts]),
+    )
+
+
+def _split_words(texts: pa.Array) -> Words:
     data, row_of_start = _joined(texts)
     word = _IS_WORD[data]
     # multi-byte punctuation and symbols: U+0080-00BF, U+2000-2FFF, U+3000-303F
@@ -160,9 +183,9 @@ def _new_numbers(columns: dict[str, pa.Array], has_context: np.ndarray, n: int) 
         return np.zeros(n)
     out, inp, context = (_split_numbers(columns[name]) for name in ("output", "input", "context"))
     keep = has_context[out.row] & (out.size >= 2)
-    keys, row = _keyed(out.hash, out.row)[keep], out.row[keep]
-    known = np.concatenate([_keyed(inp.hash, inp.row), _keyed(context.hash, context.row)])
-    new = ~_among(keys, known) & _first(keys)
+    keys, row = keyed(out.hash, out.row)[keep], out.row[keep]
+    known = np.concatenate([keyed(inp.hash, inp.row), keyed(context.hash, context.row)])
+    new = ~among(keys, known) & _first(keys)
     return _per_row(row[new], n)
 
 
@@ -206,8 +229,8 @@ def _tokens(
 
 def _content(words: Words) -> tuple[np.ndarray, np.ndarray]:
     """Distinct content words of each row as (row-keyed hashes, rows): three bytes or more, not a stop word."""
-    keep = ((words.size >= 3) | words.ideograph) & ~_among(words.hash, _stop_hashes())
-    keys, row = _keyed(words.hash, words.row)[keep], words.row[keep]
+    keep = ((words.size >= 3) | words.ideograph) & ~among(words.hash, stop_hashes())
+    keys, row = keyed(words.hash, words.row)[keep], words.row[keep]
     first = _first(keys)
     return keys[first], row[first]
 
@@ -222,13 +245,14 @@ def _runs(words: Words) -> tuple[np.ndarray, np.ndarray]:
         mixed = mixed * _ODD + words.hash[step : step + m]
     row = words.row[:m]
     inside = row == words.row[_GRAM - 1 :]
-    return _keyed(_mixed(mixed), row)[inside], row[inside]
+    return keyed(_mixed(mixed), row)[inside], row[inside]
 
 
 _stop: list[np.ndarray] = []
 
 
-def _stop_hashes() -> np.ndarray:
+def stop_hashes() -> np.ndarray:
+    """The hashes of ``STOP_WORDS``."""
     if not _stop:
         _stop.append(split_words(pa.array([STOP_WORDS], type=pa.large_string())).hash)
     return _stop[0]
@@ -239,7 +263,7 @@ def _mixed(hashes: np.ndarray) -> np.ndarray:
     return hashes ^ (hashes >> np.uint64(29))
 
 
-def _keyed(hashes: np.ndarray, row: np.ndarray) -> np.ndarray:
+def keyed(hashes: np.ndarray, row: np.ndarray) -> np.ndarray:
     """Hashes made unlike between rows, so that one set operation serves all rows."""
     return hashes ^ _mixed((row.astype(np.uint64) + np.uint64(1)) * _ODD)
 
@@ -248,7 +272,8 @@ def _first(keys: np.ndarray) -> np.ndarray:
     return ~pd.Series(keys).duplicated().to_numpy()
 
 
-def _among(keys: np.ndarray, known: np.ndarray) -> np.ndarray:
+def among(keys: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """True where a key is one of those known."""
     if not len(keys) or not len(known):
         return np.zeros(len(keys), dtype=bool)
     return pd.Series(keys).isin(known).to_numpy()
@@ -270,5 +295,5 @@ def _shift(where: np.ndarray, step: int, size: int) -> np.ndarray:
 def content_keys(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     """Content words of each row as (hashes, rows), rows ascending; a word has the same hash in every row."""
     words = split_words(texts)
-    keep = ((words.size >= 3) | words.ideograph) & ~_among(words.hash, _stop_hashes())
+    keep = ((words.size >= 3) | words.ideograph) & ~among(words.hash, stop_hashes())
     return words.hash[keep], words.row[keep]
