@@ -1,4 +1,4 @@
-"""Leiden communities of a neighbour graph: their layers, how firm they are and where a row is on the edge."""
+"""A graph of neighbours and its communities: hides the library, small communities and where a row is on the edge."""
 
 from __future__ import annotations
 
@@ -9,18 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from failscope.surface.neighbors import Neighbors
-
-READABLE = 40
-"""The default layer has about so many clusters at most, where the graph has so few: what a person walks through."""
-
-RESOLUTIONS = tuple(float(r) for r in 16 / 2 ** (np.arange(13) / 2))
-"""Tried for the default layer, finest first: 16, 11.3, 8, ... 0.25."""
-
-ROUNDS = 10
-"""Rounds of the default layer's Leiden; the library's 3 serve where only a look is needed."""
-
-KEPT = 0.9
-"""The share of distinct rows that each run of the consensus sees."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,21 +36,6 @@ class Graph:
         return Graph(
             pairs // count, pairs % count, weight, np.bincount(labels, weights=self.rows, minlength=count)
         )
-
-
-@dataclass(frozen=True, eq=False)
-class Communities:
-    """Labels of nodes in nested layers, coarse to fine; which layer is the default, and how firm its clusters are."""
-
-    layers: tuple[np.ndarray, ...]
-    resolutions: tuple[float, ...]
-    chosen: int
-    stability: np.ndarray
-
-    @property
-    def labels(self) -> np.ndarray:
-        """The default layer."""
-        return self.layers[self.chosen]
 
 
 def neighbor_graph(near: Neighbors) -> Graph:
@@ -110,52 +83,19 @@ def leiden(graph: Graph, resolution: float, *, random_state: int, rounds: int = 
     return np.unique(found, return_inverse=True)[1]
 
 
-def find_communities(
-    graph: Graph, near: Neighbors, *, resolution: float | None, min_size: int, random_state: int
-) -> Communities:
-    """Nested layers around a default one.
-
-    Without a resolution the default layer is the finest of ``RESOLUTIONS`` that has at most ``READABLE``
-    clusters and on average at least twice ``min_size`` rows in each; the coarsest when none has. It is a consensus
-    (Lancichinetti and Fortunato 2012, Scientific Reports 2:336): Leiden runs on several samples of the rows, each
-    edge is weighted by the share of runs that kept its ends together, and Leiden runs once more on that. The two
-    layers above it merge its clusters (Leiden on the graph of clusters), the two below split each by itself.
-
-    A cluster's stability is the mean over those runs of its best Jaccard similarity with any community found
-    (Hennig 2007, Computational Statistics & Data Analysis 52). Below 0.6 a cluster should not be believed, above
-    0.75 it is firm. The runs differ in seed and rows; the neighbours are kept, not searched anew.
-    """
-    chosen = _readable(graph, min_size) if resolution is None else float(resolution)
-    runs = _runs(graph, chosen, random_state)
-    rough = leiden(_agreed(graph, runs), chosen, random_state=random_state, rounds=ROUNDS)
-    middle = merge_small(graph, near, rough, min_size)
-    firm = _stability(graph, near, middle, runs, min_size)
-    layers, resolutions = [middle], [chosen]
-    for finer in (2 * chosen, 4 * chosen):
-        parent = layers[-1]
-        inside = graph.within(parent[graph.a] == parent[graph.b])
-        child = _both(parent, leiden(inside, finer, random_state=random_state))
-        child = merge_small(inside, near, child, min_size, parent=parent)
-        if child.max() > parent.max():
-            layers.append(child)
-            resolutions.append(finer)
-    for coarser in (chosen / 2, chosen / 4):
-        child = layers[0]
-        above = leiden(graph.merged(child), coarser, random_state=random_state, rounds=ROUNDS)
-        if above.max() < child.max():
-            layers.insert(0, above[child])
-            resolutions.insert(0, coarser)
-    return Communities(tuple(layers), tuple(resolutions), resolutions.index(chosen), firm)
-
-
 def merge_small(
-    graph: Graph, near: Neighbors, labels: np.ndarray, min_size: int, *, parent: np.ndarray | None = None
+    graph: Graph,
+    near: Neighbors | None,
+    labels: np.ndarray,
+    min_size: int,
+    *,
+    parent: np.ndarray | None = None,
 ) -> np.ndarray:
     """Give each community of fewer than ``min_size`` rows to the one that it is tied to best, smallest first.
 
     Best is the most edge weight relative to what the other's size lets one expect, so that large communities do
-    not swallow everything. Without any edge the nearest row outside decides; zero rows stay by themselves, and
-    with a ``parent`` layer nothing leaves its parent.
+    not swallow everything. Without any edge the nearest row outside decides, where ``near`` is given; zero rows
+    stay by themselves, and with a ``parent`` layer nothing leaves its parent.
     """
     labels = np.unique(labels, return_inverse=True)[1]
     small = graph.merged(labels)
@@ -166,7 +106,7 @@ def merge_small(
         if a != b:
             ties[a][b] += weight
             ties[b][a] += weight
-    fixed = set(labels[near.blank].tolist())
+    fixed = set() if near is None else set(labels[near.blank].tolist())
     into = np.arange(len(rows))
     # communities of no rows at all are nodes that a subsample left out
     queue = [(rows[c], c) for c in range(len(rows)) if 0 < rows[c] < min_size and c not in fixed]
@@ -176,7 +116,7 @@ def merge_small(
         if into[c] != c or rows[c] != size:
             continue
         best = _best_tie(ties[c], volume)
-        if best is None:
+        if best is None and near is not None:
             best = _nearest_other(near, into[labels], c, parent)
         if best is None or best in fixed or rows[best] == 0:
             continue
@@ -207,76 +147,8 @@ def strength(graph: Graph, near: Neighbors, labels: np.ndarray) -> np.ndarray:
     return np.where(total > 0, inside / np.where(total > 0, total, 1), 1.0)
 
 
-def _readable(graph: Graph, min_size: int) -> float:
-    """The finest resolution with few enough communities, looked for on the graph of the finest ones: quick.
-
-    The seed is fixed: another seed may move rows between clusters, not change how fine the clusters are.
-    """
-    # the consensus ends with about a sixth more communities than a single run
-    limit = max(1, min(READABLE * 6 // 7, int(graph.rows.sum()) // (2 * max(min_size, 1))))
-    fine = graph.merged(leiden(graph, RESOLUTIONS[0], random_state=0))
-    for resolution in RESOLUTIONS:
-        if leiden(fine, resolution, random_state=0).max() + 1 <= limit:
-            return resolution
-    return RESOLUTIONS[-1]
-
-
-def _runs(graph: Graph, resolution: float, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Leiden on samples of the rows: the rows kept and the labels of all."""
-    # a run takes half a second on 50,000 rows; fewer than ten make no consensus, only a stability
-    count = 20 if len(graph) <= 10_000 else 10 if len(graph) <= 25_000 else 3
-    rng = np.random.default_rng(seed)
-    runs = []
-    for run in range(count):
-        kept = rng.random(len(graph)) < KEPT
-        part = graph.within(kept[graph.a] & kept[graph.b])
-        runs.append((kept, leiden(part, resolution, random_state=1000 * seed + run)))
-    return runs
-
-
-def _agreed(graph: Graph, runs: list[tuple[np.ndarray, np.ndarray]]) -> Graph:
-    """The graph with each edge weighted by how often its ends were found together, where both were there."""
-    if len(runs) < 10:
-        return graph
-    together, there = np.zeros(len(graph.a)), np.zeros(len(graph.a))
-    for kept, labels in runs:
-        both = kept[graph.a] & kept[graph.b]
-        there += both
-        together += both & (labels[graph.a] == labels[graph.b])
-    share = np.where(there > 0, together / np.maximum(there, 1), 1.0)
-    return Graph(graph.a, graph.b, graph.weight * share + 1e-9, graph.rows)
-
-
-def _stability(
-    graph: Graph,
-    near: Neighbors,
-    labels: np.ndarray,
-    runs: list[tuple[np.ndarray, np.ndarray]],
-    min_size: int,
-) -> np.ndarray:
-    count = int(labels.max()) + 1
-    total, seen = np.zeros(count), np.zeros(count)
-    for kept, found in runs:
-        inside = kept[graph.a] & kept[graph.b]
-        part = Graph(graph.a[inside], graph.b[inside], graph.weight[inside], graph.rows * kept)
-        other = np.unique(merge_small(part, near, found, min_size)[kept], return_inverse=True)[1]
-        width = int(other.max()) + 1 if len(other) else 1
-        cells = np.bincount(labels[kept] * width + other, weights=graph.rows[kept], minlength=count * width)
-        both = cells.reshape(count, width)
-        ours, theirs = both.sum(axis=1), both.sum(axis=0)
-        jaccard = both / np.maximum(ours[:, None] + theirs[None, :] - both, 1)
-        total += np.where(ours > 0, jaccard.max(axis=1), 0)
-        seen += ours > 0
-    return total / np.maximum(seen, 1)
-
-
 def _best_tie(ties: dict[int, float], volume: np.ndarray) -> int | None:
     return max(ties, key=lambda other: (ties[other] / volume[other], -other)) if ties else None
-
-
-def _both(parent: np.ndarray, child: np.ndarray) -> np.ndarray:
-    """Labels that are equal where both are: a child never reaches over two parents."""
-    return np.unique(parent * (int(child.max()) + 1) + child, return_inverse=True)[1]
 
 
 def _nearest_other(near: Neighbors, labels: np.ndarray, c: int, parent: np.ndarray | None) -> int | None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -108,9 +110,15 @@ def nearest_neighbors(
 
 def one_blas_thread() -> Any:
     """A context in which matrix products run on one thread and so give the same bits on every machine size."""
-    from threadpoolctl import threadpool_limits
+    return _libraries("scipy.linalg" in sys.modules).limit(limits=1)
 
-    return threadpool_limits(limits=1)
+
+@cache
+def _libraries(with_scipy: bool) -> Any:
+    """The BLAS libraries that are loaded: numpy's, and scipy's own from its import on. Looking for them takes 10 ms."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def _distinct(X: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

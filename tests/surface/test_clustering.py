@@ -14,8 +14,10 @@ import pytest
 import failscope as fs
 from failscope.errors import ArgumentError, NotFoundError
 from failscope.surface import projection
-from failscope.surface.clustering import Clustering, cluster
-from failscope.surface.communities import find_communities, leiden, merge_small, neighbor_graph
+from failscope.surface.clustering import Clustering
+from failscope.surface.communities import leiden, merge_small, neighbor_graph
+from failscope.surface.grouping import cluster
+from failscope.surface.layering import find_communities
 from failscope.surface.neighbors import nearest_neighbors
 from failscope.surface.views import View
 from failscope.traces.table import Traces
@@ -104,7 +106,8 @@ def test_the_same_seed_gives_the_same_labels_on_one_thread_and_on_two():
         "import numpy as np, hashlib\n"
         "import failscope.surface.neighbors as module\n"
         "module.EXACT_UP_TO = 1000\n"
-        "from failscope.surface.communities import find_communities, neighbor_graph\n"
+        "from failscope.surface.communities import neighbor_graph\n"
+        "from failscope.surface.layering import find_communities\n"
         "from failscope.surface.neighbors import nearest_neighbors\n"
         "X = np.random.default_rng(0).normal(size=(3000, 24)).astype('f')\n"
         "near = nearest_neighbors(X)\n"
@@ -137,6 +140,57 @@ def test_two_seeds_mostly_agree():
 
     X, _ = blobs(800, 8, spread=0.25)
     assert adjusted_rand_score(found_in(X).labels, found_in(X, random_state=1).labels) > 0.8
+
+
+def pairs_kept(whole: np.ndarray, part: np.ndarray) -> tuple[float, float]:
+    """Of pairs together in the one, the share together in the other; both ways."""
+
+    def pairs(counts) -> float:
+        counts = np.asarray(counts, dtype=float)
+        return float((counts * (counts - 1)).sum())
+
+    cells = pd.crosstab(whole, part).to_numpy()
+    return pairs(cells) / pairs(cells.sum(axis=1)), pairs(cells) / pairs(cells.sum(axis=0))
+
+
+def test_the_default_layer_has_the_groups_that_are_there_and_a_subsample_finds_them():
+    X, _ = blobs(800, 8, spread=0.2)
+    found = found_in(X)
+    assert found.labels.max() + 1 == 8
+    kept = np.sort(np.random.default_rng(0).choice(800, 720, replace=False))
+    assert min(pairs_kept(found.labels[kept], found_in(X[kept]).labels)) > 0.95
+
+
+def test_a_cloud_is_said_to_hold_no_groups_and_groups_are_not():
+    cloud = found_in(np.random.default_rng(0).normal(size=(600, 8)))
+    assert "no clear groups in this view" in cloud.note
+    assert cloud.params["structure"] < 0.1
+    few = 9 * (np.arange(600) % 3)[:, None] + np.random.default_rng(0).normal(size=(600, 4))
+    assert found_in(few).params["structure"] > 0.3
+    apart = found_in(blobs(600, 6)[0])
+    assert "no clear groups" not in apart.note
+    assert apart.params["structure"] > 0.4
+
+
+@pytest.mark.shared
+def test_two_seeds_and_a_subsample_agree_on_real_answers(shared_data):
+    from sklearn.metrics import adjusted_rand_score
+
+    log = fs.read(shared_data / "xstest.jsonl.gz", progress=False)
+    seen = fs.view(log, "behaviour", progress=False)
+
+    def labels(rows: np.ndarray, seed: int = 0) -> np.ndarray:
+        part = View(
+            seen.name, seen.trace_ids[rows], seen.matrix[rows], seen.features, seen.behaviours.iloc[rows]
+        )
+        return cluster(log, part, projector=None, random_state=seed, progress=False).labels
+
+    everyone = np.arange(len(log))
+    whole = labels(everyone)
+    assert adjusted_rand_score(whole, labels(everyone, 1)) > 0.85
+    kept = np.sort(np.random.default_rng(0).choice(len(log), int(0.9 * len(log)), replace=False))
+    # 0.63 to 0.83 on real outputs, see docs/clustering.md: a guard against worse, not the 0.9 that one would like
+    assert min(pairs_kept(whole[kept], labels(kept))) > 0.55
 
 
 def test_equal_rows_share_a_cluster_and_five_thousand_copies_break_nothing():
@@ -303,5 +357,5 @@ def test_banking_queries_fall_into_their_intents(shared_data):
     log = pd.read_json(shared_data / "intents_banking77.jsonl.gz", lines=True).sample(4000, random_state=0)
     X = fs.embed_texts(log["input"].tolist(), progress=False)
     near = nearest_neighbors(X)
-    found = find_communities(neighbor_graph(near), near, resolution=4.0, min_size=10, random_state=0)
-    assert agreement(log["topic"], found.labels[near.node]) > 0.68
+    found = find_communities(neighbor_graph(near), near, resolution=None, min_size=10, random_state=0)
+    assert agreement(log["topic"], found.labels[near.node]) > 0.66
