@@ -6,7 +6,7 @@ FailscopeError
 │   └── ColumnError                    a column is missing or named twice
 ├── NotFoundError (KeyError)           no trace, session, cluster or golden set of that name
 ├── MissingPackageError (ImportError)  an optional package is not installed
-├── ModelError (OSError)               an embedding model cannot be loaded, or its file is not what it should be
+├── ModelError (OSError)               a model cannot be loaded or asked, or its file is not what it should be
 ├── WorkspaceError (OSError)           a workspace cannot be opened or written
 │   ├── NotAWorkspaceError             the file or folder is something else
 │   ├── NewerWorkspaceError            a later failscope wrote it
@@ -47,7 +47,7 @@ class MissingPackageError(FailscopeError, ImportError):
 
 
 class ModelError(FailscopeError, OSError):
-    """An embedding model cannot be loaded, or its file is not what it should be."""
+    """A model cannot be loaded or asked, or its file is not what it should be."""
 
 
 class WorkspaceError(FailscopeError, OSError):

@@ -89,6 +89,7 @@ def profile_card(profile: ClusterProfile) -> str:
         f"max-width: 920px; box-sizing: border-box'>"
         f"<div style='font-size: 16px'><span style='{_QUIET}'>{profile.cluster}</span> <b>{text(profile.name, 120)}</b></div>"
         f"<div style='{_QUIET}'>{facts}</div>"
+        f"{_explained(profile)}"
         "<div style='display: flex; flex-wrap: wrap; gap: 4px 32px'>"
         f"<div style='flex: 3 1 320px'>{_heading('Sets it apart')}{apart}</div>"
         f"<div style='flex: 2 1 240px'>{_heading('Share of each week')}{_weeks(profile.weeks)}</div></div>"
@@ -96,6 +97,17 @@ def profile_card(profile: ClusterProfile) -> str:
         f"{_heading('Phrases')}{_phrases('in outputs', profile.output_phrases)}{_phrases('in inputs', profile.input_phrases)}"
         f"{_heading('Examples, the most typical first')}{_exemplars(profile.exemplars)}</div>"
     )
+
+
+def _explained(profile: ClusterProfile) -> str:
+    if not profile.explanation:
+        return ""
+    by = (
+        f" <span style='{_QUIET}'>(name and words by {text(profile.named_by, 60)})</span>"
+        if profile.named_by
+        else ""
+    )
+    return f"<div style='margin: 6px 0 2px; max-width: 75ch' dir='auto'>{text(profile.explanation, 600)}{by}</div>"
 
 
 def plain(value: str, limit: int) -> str:

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from failscope.surface.cards import plain
+from failscope.surface.differences import Difference, Track, differences
 from failscope.surface.lift import MIN_SUPPORT, lifts
-from failscope.surface.phrases import key_phrases
+from failscope.surface.naming import sentence, short_names
+from failscope.surface.phrases import PER_GROUP, Wording
 from failscope.traces.table import Traces
 
 NOISE = -1
-Kind = Literal["flag", "amount", "field", "number"]
 
-MEDIUM = {"flag": 0.5, "field": 0.5, "amount": 0.33, "number": 0.33}
-"""A medium effect: Cohen's h (Cohen 1988) for shares, Cliff's delta (Romano et al. 2006) for amounts."""
+PAIRED = 500
+"""Traces of each of two clusters that are compared with each other, spread over the cluster."""
+
+SAMPLED = 4_000
+"""Traces over which it is seen which behaviours go together and which clusters are alike."""
+
+TOGETHER = 0.7
+"""Rank correlation from which on two behaviours say the same."""
 
 FIELD_VALUES = 30
 """A text column with more distinct values than this is no field to compare by."""
@@ -38,32 +45,6 @@ _NOT_FIELDS = {
     "user_id",
 }
 _NOT_FIELDS |= {"source_file", "source_line", "error"}
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One thing that sets a cluster apart.
-
-    Attributes
-    ----------
-    name : str
-        The probe or the column.
-    kind : {"flag", "amount", "field", "number"}
-        A behaviour that is there or not, a behaviour's amount, a column's value, a column's number.
-    here, elsewhere : float
-        Shares for flags and fields, medians (means where the medians are equal) for amounts and numbers.
-    effect : float
-        In medium effects, signed: Cohen's h over 0.5 for shares, Cliff's delta over 0.33 for amounts.
-    says : str
-        The sentence, "refuses: 92% here, 7% elsewhere".
-    """
-
-    name: str
-    kind: Kind
-    here: float
-    elsewhere: float
-    effect: float
-    says: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +66,10 @@ class ClusterProfile:
         Index ``trace_id``: ``input, output``; the most typical first, then ones that differ from each other.
     weeks : pandas.DataFrame
         Index ``week`` ("2026-W23"): ``count`` of this cluster, ``total`` of all, ``share``.
+    explanation : str
+        In a sentence, what it does, about what, and how it differs from the cluster most like it.
+    named_by : str
+        The model that wrote the name and the explanation; "" where they were made from the figures.
     """
 
     cluster: int
@@ -98,13 +83,15 @@ class ClusterProfile:
     input_phrases: tuple[str, ...]
     exemplars: pd.DataFrame
     weeks: pd.DataFrame
+    explanation: str = ""
+    named_by: str = ""
 
     def to_frame(self) -> pd.DataFrame:
         """What sets it apart, one row each."""
         return pd.DataFrame([vars(d) for d in self.sets_apart], columns=list(Difference.__dataclass_fields__))
 
     def __repr__(self) -> str:
-        apart = "; ".join(d.says for d in self.sets_apart[:3]) or "nothing sets it apart"
+        apart = plain(self.explanation, 400) or "nothing sets it apart"
         return f"<ClusterProfile {self.cluster} {self.name!r}: {self.size:,} traces ({self.share:.1%}) · {apart}>"
 
     def _repr_html_(self) -> str:
@@ -127,6 +114,8 @@ class Profiles:
         For each behaviour ``name, says, kind, hint, more, less``.
     typical : mapping
         Cluster -> positions of its rows, most typical first.
+    given : mapping, optional
+        Cluster -> ``name, explanation`` that take the place of those made here.
     """
 
     def __init__(
@@ -137,9 +126,11 @@ class Profiles:
         behaviours: pd.DataFrame,
         probes: Sequence[Mapping[str, Any]],
         typical: Mapping[int, np.ndarray],
+        given: Mapping[int, Mapping[str, str]] | None = None,
     ) -> None:
         self.traces, self.labels, self.typical = traces, labels, typical
         self.behaviours, self.probes = behaviours, probes
+        self.given = given or {}
         present = np.unique(labels)
         self.clusters = present[present != NOISE]
         self.groups = present
@@ -183,11 +174,10 @@ class Profiles:
     @cached_property
     def phrases(self) -> dict[str, dict[int, tuple[str, ...]]]:
         """The key phrases of outputs and inputs."""
-        found = {}
-        for column in ("output", "input"):
-            text = self.traces.frame[column].to_numpy(dtype=object)
-            found[column] = key_phrases({int(c): text[self.typical[int(c)]] for c in self.groups})
-        return found
+        return {
+            column: {c: tuple(p.text for p in phrases) for c, phrases in wording.phrases.items()}
+            for column, wording in self._wording.items()
+        }
 
     @cached_property
     def weeks(self) -> pd.DataFrame:
@@ -220,49 +210,68 @@ class Profiles:
         the behaviours, so this describes them; it is no test of anything.
         """
         found: dict[int, list[Difference]] = {int(c): [] for c in self.groups}
-        for probe in self.probes:
-            column = self.behaviours[probe["name"]].to_numpy(dtype=np.float64)
-            self._compare(found, column, probe["name"], probe["kind"], probe["says"])
-        frame = self.traces.frame
-        for name in [c for c in frame.columns if c not in _NOT_FIELDS and c not in self.traces.signals]:
-            column = frame[name]
-            if pd.api.types.is_bool_dtype(column):
-                self._compare(found, column.to_numpy(dtype=float), name, "field", str(name))
-            elif pd.api.types.is_numeric_dtype(column):
-                self._compare(found, column.to_numpy(dtype=float, na_value=np.nan), name, "number", str(name))
-            elif pd.api.types.is_string_dtype(column) and column.nunique() <= FIELD_VALUES:
-                for value in sorted(v for v in column.unique() if isinstance(v, str) and v):
-                    flag = (column == value).to_numpy(dtype=float)
-                    self._compare(found, flag, name, "field", plain(f"{name} is {value}", 80))
+        for track in self._tracks:
+            for g, difference in differences(track, self._place, len(self.groups)):
+                found[int(self.groups[g])].append(difference)
         return {c: tuple(sorted(d, key=lambda x: (-abs(x.effect), x.says))) for c, d in found.items()}
 
     @cached_property
+    def nearest(self) -> dict[int, int]:
+        """The cluster that each is most like, in its wording and its behaviour alike; none where there is one only."""
+        at = np.flatnonzero(self.groups != NOISE)
+        if len(at) < 2:
+            return {}
+        # ranks, so that no behaviour counts for more because its figures are larger
+        rows, ranks = self._ranks
+        mean = np.stack([ranks[self._place[rows] == g].mean(axis=0) for g in at])
+        mean -= mean.mean(axis=0)
+        mean /= np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-9)
+        like = mean @ mean.T + sum(w.likeness[np.ix_(at, at)] for w in self._wording.values()) / 2
+        np.fill_diagonal(like, -np.inf)
+        best = at[np.argmax(np.round(like, 6), axis=1)]
+        return {int(self.groups[g]): int(self.groups[b]) for g, b in zip(at, best, strict=True)}
+
+    @cached_property
+    def own_names(self) -> dict[int, str]:
+        """A short name for each cluster, made from its behaviours and phrases."""
+        wording = {
+            int(c): sorted(
+                (p for w in self._wording.values() for p in w.phrases[int(c)]),
+                key=lambda p: (-round(p.weight, 6), p.text),
+            )
+            for c in self.clusters
+        }
+        found = {c: self.differences[c] for c in wording}
+        return short_names(found, wording, probes=self._told, alike=self._alike)
+
+    @cached_property
     def names(self) -> dict[int, str]:
-        """A short name for each cluster: a behaviour that sets it far apart, then its phrases; no two are equal."""
+        """The short name of each cluster, the given one where there is one; no two are equal."""
         names: dict[int, str] = {}
         taken: set[str] = set()
-        told = {probe["name"]: probe for probe in self.probes}
-        for c in (int(c) for c in self.clusters):
-            far = [
-                d
-                for d in self.differences[c]
-                # what a cluster does not do is no name for it
-                if d.name in told
-                and abs(d.effect) >= 1.6
-                and (d.kind != "flag" or (d.effect > 0 and d.here >= 0.5))
-            ]
-            # a flag that hints at a failure names a cluster better than the mere form of its texts
-            far.sort(key=lambda d: not (d.kind == "flag" and told[d.name]["hint"]))
-            parts = [told[d.name]["more" if d.effect > 0 else "less"] for d in far[:1]]
-            spare = [*self.phrases["output"][c][:4], *self.phrases["input"][c][:4]]
-            parts += spare[: 2 if not parts else 1]
-            spare = [s for s in spare if s not in parts]
-            name = " · ".join(parts) or f"cluster {c}"
-            while name in taken and spare:
-                name = f"{name} · {spare.pop(0)}"
-            names[c] = name if name not in taken else f"{name} ({c})"
-            taken.add(names[c])
+        for c, own in self.own_names.items():
+            name = str(self.given.get(c, {}).get("name") or own)
+            names[c] = f"{name} ({c})" if name.casefold() in taken else name
+            taken |= {name.casefold(), names[c].casefold()}
         return {**names, NOISE: "in no cluster"} if NOISE in self.groups else names
+
+    @cached_property
+    def sentences(self) -> dict[int, str]:
+        """What each cluster does, about what, and how it differs from the one most like it; the given explanation
+        where there is one."""
+        found = {}
+        for c in map(int, self.groups):
+            near = self.nearest.get(c)
+            neighbour = None if near is None else (self.names[near], self.against(c, near))
+            told = sentence(
+                self.differences[c],
+                self._wording["input"].phrases[c],
+                neighbour,
+                probes=self._told,
+                alike=self._alike,
+            )
+            found[c] = str(self.given.get(c, {}).get("explanation") or told)
+        return found
 
     def order(self) -> list[int]:
         """The clusters, the most suspicious first: by the lower bound of the lift, then of the hints', then by size."""
@@ -300,52 +309,70 @@ class Profiles:
     def _place(self) -> np.ndarray:
         return np.searchsorted(self.groups, self.labels)
 
-    def _compare(
-        self, found: dict[int, list[Difference]], column: np.ndarray, name: str, kind: Kind, says: str
-    ) -> None:
-        """Add what this column shows to each cluster that it sets apart."""
-        known = ~np.isnan(column)
-        values, place = column[known], self._place[known]
-        if not len(values) or values.min() == values.max():
-            return
-        n = np.bincount(place, minlength=len(self.groups)).astype(float)
-        rest = len(values) - n
-        sums = np.bincount(place, weights=values, minlength=len(self.groups))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            here, elsewhere = sums / n, (values.sum() - sums) / rest
-            if kind in ("flag", "field"):
-                here, elsewhere = np.clip(here, 0, 1), np.clip(elsewhere, 0, 1)
-                effect = 2 * np.arcsin(np.sqrt(here)) - 2 * np.arcsin(np.sqrt(elsewhere))
-                error = np.sqrt(1 / n + 1 / rest)
-            else:
-                rank = pd.Series(values).rank().to_numpy()
-                ranks = np.bincount(place, weights=rank, minlength=len(self.groups))
-                effect = 2 * (ranks - n * (n + 1) / 2) / (n * rest) - 1
-                error = np.sqrt((n + rest + 1) / (3 * n * rest))
-        apart = (
-            (n >= MIN_SUPPORT) & (rest > 0) & (np.abs(effect) >= MEDIUM[kind]) & (np.abs(effect) >= 3 * error)
-        )
-        for g in np.flatnonzero(apart):
-            low, high = float(here[g]), float(elsewhere[g])
-            if kind in ("flag", "field"):
-                words = f"{_share(low)} here, {_share(high)} elsewhere"
-            else:
-                inside = place == g
-                median = float(np.median(values[inside])), float(np.median(values[~inside]))
-                what = "median" if median[0] != median[1] else "mean"
-                low, high = median if what == "median" else (low, high)
-                words = f"{what} {_amount(low)} here, {_amount(high)} elsewhere"
-            difference = Difference(
-                name, kind, low, high, float(effect[g]) / MEDIUM[kind], f"{says}: {words}"
+    @cached_property
+    def _told(self) -> dict[str, Mapping[str, Any]]:
+        return {probe["name"]: probe for probe in self.probes}
+
+    @cached_property
+    def _wording(self) -> dict[str, Wording]:
+        found = {}
+        for column in ("output", "input"):
+            # only the texts that are read: all of a million would fill the memory
+            text = self.traces.frame[column]
+            found[column] = Wording(
+                {int(c): text.iloc[self.typical[int(c)][:PER_GROUP]].tolist() for c in self.groups}
             )
-            found[int(self.groups[g])].append(difference)
+        return found
+
+    @cached_property
+    def _tracks(self) -> list[Track]:
+        """Everything that clusters are compared by."""
+        tracks = [
+            Track(p["name"], p["kind"], p["says"], self.behaviours[p["name"]].to_numpy()) for p in self.probes
+        ]
+        frame = self.traces.frame
+        for name in [c for c in frame.columns if c not in _NOT_FIELDS and c not in self.traces.signals]:
+            column = frame[name]
+            if pd.api.types.is_bool_dtype(column):
+                tracks.append(Track(name, "field", str(name), column.to_numpy(dtype=np.float32)))
+            elif pd.api.types.is_numeric_dtype(column):
+                values = column.to_numpy(dtype=float, na_value=np.nan)
+                tracks.append(Track(name, "number", str(name), values))
+            elif pd.api.types.is_string_dtype(column) and column.nunique() <= FIELD_VALUES:
+                for value in sorted(v for v in column.unique() if isinstance(v, str) and v):
+                    flag = (column == value).to_numpy(dtype=np.float32)
+                    tracks.append(Track(name, "field", plain(f"{name} is {value}", 80), flag))
+        return tracks
+
+    @cached_property
+    def _ranks(self) -> tuple[np.ndarray, np.ndarray]:
+        """(m,) rows, evenly spaced over each cluster, and the (m, tracks) ranks of their figures, 0 to 1."""
+        each = max(MIN_SUPPORT, SAMPLED // max(len(self.groups), 1))
+        rows = np.concatenate([_spread(self.typical[int(c)], each) for c in self.groups])
+        columns = [pd.Series(t.values[rows]).rank(pct=True).fillna(0.5).to_numpy() for t in self._tracks]
+        return rows, np.column_stack(columns) if columns else np.zeros((len(rows), 0))
+
+    @cached_property
+    def _alike(self) -> Callable[[Difference, Difference], bool]:
+        """Whether two differences are nearly one: their figures rise and fall together over all traces."""
+        at = {track.says: i for i, track in enumerate(self._tracks)}
+        ranks = self._ranks[1] - self._ranks[1].mean(axis=0)
+        ranks = ranks / np.maximum(np.linalg.norm(ranks, axis=0), 1e-9)
+        together = np.abs(ranks.T @ ranks) >= TOGETHER
+        return lambda one, other: bool(together[at[one.what], at[other.what]])
+
+    def against(self, cluster: int, other: int) -> list[Difference]:
+        """What sets a cluster apart from one other, in behaviours alone; the largest effect first."""
+        here, there = (_spread(self.typical[c], PAIRED) for c in (cluster, other))
+        place = np.repeat([0, 1], [len(here), len(there)])
+        rows = np.concatenate([here, there])
+        found = []
+        for t in self._tracks[: len(self.probes)]:
+            pair = differences(Track(t.name, t.kind, t.says, t.values[rows]), place, 2)
+            found += [difference for g, difference in pair if g == 0]
+        return sorted(found, key=lambda d: (-abs(d.effect), d.says))
 
 
-def _share(value: float) -> str:
-    if 0 < value < 0.01:
-        return "under 1%"
-    return "over 99%" if 0.99 < value < 1 else f"{value:.0%}"
-
-
-def _amount(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+def _spread(rows: np.ndarray, n: int) -> np.ndarray:
+    """At most n of these, evenly spaced."""
+    return rows if len(rows) <= n else rows[np.linspace(0, len(rows) - 1, n).astype(np.int64)]

@@ -91,7 +91,7 @@ def test_a_profile_says_what_sets_a_cluster_apart(found):
     assert says[0] == "refuses: 100% here, 0% elsewhere"
     assert "model is large: 0% here, 40% elsewhere" in says
     assert "output length: median 13 here, 43 elsewhere" in [d.says for d in found.profile(0).sets_apart]
-    assert found.name(2) == "refuses · i cannot share"
+    assert found.name(2) == "refuses · I cannot share"
 
 
 def test_the_most_suspicious_cluster_comes_first_with_its_interval(found):
