@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
-import pandas as pd
+from pandas.api.extensions import ExtensionArray
 
 from failscope.errors import ArgumentError, MissingPackageError, ModelError
 from failscope.traces.table import VectorCache, encodable, text_hash
@@ -29,6 +29,7 @@ MAX_CHARS = 8_000
 _HEAD, _TAIL = 6_000, 2_000
 
 _CHUNK = 512  # texts between two steps of the progress bar
+_BLOCK = 131_072  # texts that are looked up and held as Python strings at once
 _STORE_EVERY = (
     8_192  # vectors between two writes to the cache, so that an interrupted run keeps most of its work
 )
@@ -210,7 +211,7 @@ def resolve_embedder(embedder: Embedder | str | Path | None = None) -> Embedder:
 
 
 def embed_texts(
-    texts: Sequence[str],
+    texts: Sequence[str] | ExtensionArray,
     *,
     embedder: Embedder | str | Path | None = None,
     cache: VectorCache | None = None,
@@ -221,7 +222,8 @@ def embed_texts(
     Parameters
     ----------
     texts : sequence of str
-        n texts. One longer than ``MAX_CHARS`` is embedded by its head and tail.
+        n texts, a column's ``.array`` as well as a list. One longer than ``MAX_CHARS`` is embedded by its head and
+        tail.
     embedder : Embedder, str or None
         See ``resolve_embedder``.
     cache : VectorCache, optional
@@ -242,19 +244,8 @@ def embed_texts(
     ((3, 256), 1.0, 0.0)
     """
     model = resolve_embedder(embedder)
-    codes, distinct = pd.factorize(
-        np.asarray([str(text) for text in texts], dtype=object), use_na_sentinel=False
-    )
-    wordy = [i for i, text in enumerate(distinct) if text.strip()]
-    if not wordy:
-        return np.zeros((len(codes), _width(model)), dtype=np.float32)
-
-    keys = {i: text_hash(distinct[i]) for i in wordy} if cache is not None else {}
-    known = cache.get(model.name, list(keys.values())) if cache is not None else {}
-    rows: dict[int, np.ndarray] = {
-        i: np.asarray(known[key], np.float32) for i, key in keys.items() if key in known
-    }
-    missing = [i for i in wordy if i not in rows]
+    table: np.ndarray | None = None
+    first: dict[bytes, int] = {}  # the digest of each text that was seen, and its row
     unstored: dict[str, np.ndarray] = {}
 
     def store(at_least: int) -> None:
@@ -262,33 +253,60 @@ def embed_texts(
             cache.put(model.name, unstored)
             unstored.clear()
 
+    def keep(row: int, vector: np.ndarray) -> None:
+        nonlocal table
+        if table is None:
+            table = np.zeros((len(texts), len(vector)), dtype=np.float32)
+        if vector.shape != table.shape[1:]:
+            raise ModelError(
+                f"embedder {model.name!r} gave vectors of different lengths ({table.shape[1]} and {vector.shape}); "
+                "another model was cached under this name: give each model a name of its own"
+            )
+        table[row] = vector
+
     from tqdm.auto import tqdm
 
     with tqdm(
-        total=len(missing), desc="embedding", unit=" texts", delay=2, disable=not progress, leave=False
+        total=len(texts), desc="embedding", unit=" texts", delay=2, disable=not progress, leave=False
     ) as bar:
         try:
-            for start in range(0, len(missing), _CHUNK):
-                part = missing[start : start + _CHUNK]
-                for i, vector in zip(part, _embed_part(model, [distinct[i] for i in part]), strict=True):
-                    rows[i] = vector
-                    if cache is not None:
-                        unstored[keys[i]] = vector
-                store(_STORE_EVERY)
-                bar.update(len(part))
+            # only one block of texts and its vectors is held besides the table
+            for start in range(0, len(texts), _BLOCK):
+                block = [str(text) for text in texts[start : start + _BLOCK]]
+                digests = [_digest(text) for text in block]
+                fresh = [
+                    i
+                    for i, digest in enumerate(digests, start)
+                    if first.setdefault(digest, i) == i and block[i - start].strip()
+                ]
+                keys = {i: text_hash(block[i - start]) for i in fresh} if cache is not None else {}
+                known = cache.get(model.name, list(keys.values())) if cache is not None else {}
+                for i, key in keys.items():
+                    if key in known:
+                        keep(i, np.asarray(known[key], dtype=np.float32))
+                missing = [i for i in fresh if keys.get(i) not in known]
+                bar.update(len(block) - len(missing))
+                for at in range(0, len(missing), _CHUNK):
+                    part = missing[at : at + _CHUNK]
+                    for i, vector in zip(
+                        part, _embed_part(model, [block[i - start] for i in part]), strict=True
+                    ):
+                        keep(i, vector)
+                        if cache is not None:
+                            unstored[keys[i]] = vector
+                    store(_STORE_EVERY)
+                    bar.update(len(part))
+                if table is not None:
+                    rows = np.array([first[digest] for digest in digests], dtype=np.int64)
+                    again = np.flatnonzero(rows != np.arange(start, start + len(rows)))
+                    table[start + again] = table[rows[again]]
         finally:
             store(1)
+    return np.zeros((len(texts), _width(model)), dtype=np.float32) if table is None else table
 
-    width = len(rows[wordy[0]])
-    wrong = next((i for i in wordy if rows[i].shape != (width,)), None)
-    if wrong is not None:
-        raise ModelError(
-            f"embedder {model.name!r} gave vectors of different lengths ({width} and {rows[wrong].shape}); "
-            "another model was cached under this name: give each model a name of its own"
-        )
-    table = np.zeros((len(distinct), width), dtype=np.float32)
-    table[wordy] = np.stack([rows[i] for i in wordy])
-    return table[codes]
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def _embed_part(model: Embedder, texts: list[str]) -> np.ndarray:

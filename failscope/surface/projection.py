@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -166,7 +166,25 @@ def _umap(X: np.ndarray, near: Neighbors, seed: int, *, components: int = 2) -> 
             random_state=seed,
             n_jobs=1,
         )
-        return np.asarray(layout.fit_transform(X), dtype=np.float32)
+        with _seeded_eigenvectors(seed):
+            return np.asarray(layout.fit_transform(X), dtype=np.float32)
+
+
+def _seeded_eigenvectors(seed: int) -> Any:
+    """A context in which umap-learn's one unseeded step is seeded: since scipy 1.17 eigsh draws from its own generator.
+
+    It matters where the neighbour graph falls into pieces, whose layout starts from eigenvectors.
+    """
+    import inspect
+    from contextlib import nullcontext
+    from functools import partial
+    from unittest.mock import patch
+
+    import scipy.sparse.linalg as linalg
+
+    if "rng" not in inspect.signature(linalg.eigsh).parameters:
+        return nullcontext()
+    return patch.object(linalg, "eigsh", partial(linalg.eigsh, rng=seed))
 
 
 def _unit(flat: np.ndarray) -> np.ndarray:
