@@ -20,16 +20,20 @@ _HOMES = {
     "Clustering": "failscope.surface.clustering",
     "ColumnError": "failscope.errors",
     "DataError": "failscope.errors",
+    "EDGE_CASES": "failscope.surface.edgecases",
     "Embedder": "failscope.surface.embedding",
     "FailscopeError": "failscope.errors",
+    "FakeNamer": "failscope.surface.namer",
     "GoldenSet": "failscope.golden.dataset",
     "IntegrityError": "failscope.errors",
     "LockedWorkspaceError": "failscope.errors",
     "MissingPackageError": "failscope.errors",
     "ModelError": "failscope.errors",
+    "Namer": "failscope.surface.namer",
     "NewerWorkspaceError": "failscope.errors",
     "NotAWorkspaceError": "failscope.errors",
     "NotFoundError": "failscope.errors",
+    "OpenAINamer": "failscope.surface.namer",
     "PROBES": "failscope.surface.behaviour",
     "Probe": "failscope.surface.behaviour",
     "Provenance": "failscope.golden.provenance",
@@ -44,7 +48,8 @@ _HOMES = {
     "WorkspaceError": "failscope.errors",
     "behaviours": "failscope.surface.behaviour",
     "charts": "failscope.charts",
-    "cluster": "failscope.surface.clustering",
+    "cluster": "failscope.surface.grouping",
+    "edge_cases": "failscope.surface.edgecases",
     "embed_texts": "failscope.surface.embedding",
     "plan_review": "failscope.review.plan",
     "read": "failscope.traces.read",
@@ -75,8 +80,11 @@ if TYPE_CHECKING:
     from failscope.review.plan import ReviewPlan, plan_review
     from failscope.review.session import Session
     from failscope.surface.behaviour import PROBES, Probe, behaviours
-    from failscope.surface.clustering import Clustering, cluster
+    from failscope.surface.clustering import Clustering
+    from failscope.surface.edgecases import EDGE_CASES, edge_cases
     from failscope.surface.embedding import Embedder, SentenceTransformerEmbedder, StaticEmbedder, embed_texts
+    from failscope.surface.grouping import cluster
+    from failscope.surface.namer import FakeNamer, Namer, OpenAINamer
     from failscope.surface.views import view
     from failscope.traces.read import read
     from failscope.traces.table import Traces

@@ -13,12 +13,12 @@ from numpy.typing import ArrayLike
 from failscope.errors import ArgumentError
 from failscope.surface.behaviour import PROBES, Probe, as_probe, behaviours
 from failscope.surface.embedding import Embedder, embed_texts, resolve_embedder
+from failscope.surface.residual import residual
 from failscope.traces.table import Traces
 
-BLOCKS = ("behaviour", "response", "topic")
+BLOCKS = ("behaviour", "response", "topic", "residual")
 """What a view is made of; a joint view names several with "+", as "topic+behaviour"."""
 
-_COLUMN = {"response": "output", "topic": "input"}
 CLIP = 3.0
 """How far an amount may lie from the median, in spreads, before it counts no further."""
 FLAG_STEP = 2.0
@@ -32,7 +32,7 @@ class View:
     Attributes
     ----------
     name : str
-        "behaviour", "response", "topic" or a joint of them.
+        "behaviour", "response", "topic", "residual" or a joint of them.
     trace_ids : numpy.ndarray
         (n,) the ids, in the order of the rows.
     matrix : numpy.ndarray
@@ -82,10 +82,11 @@ def view(
         n traces. Vectors are looked up and kept in ``traces.vectors`` where it is given.
     name : str
         "behaviour": what the output does, see ``standardise``. "response": the output's embedding. "topic": the
-        input's embedding. A joint as "topic+behaviour" puts blocks side by side, each centred and scaled to the
-        same total variance (1), so that no block weighs more for having more columns.
+        input's embedding. "residual": what the output's embedding has beyond what the input's predicts, see
+        ``residual``. A joint as "topic+behaviour" puts blocks side by side, each centred and scaled to the same
+        total variance (1), so that no block weighs more for having more columns.
     embedder : Embedder, str or None
-        See ``resolve_embedder``; used by "response" and "topic" only.
+        See ``resolve_embedder``; "behaviour" needs none.
     probes : iterable, optional
         In place of ``PROBES``; add your own with ``[*PROBES, mine]``.
 
@@ -98,8 +99,10 @@ def view(
     """
     blocks = _blocks(name)
     chosen = tuple(as_probe(probe) for probe in (PROBES if probes is None else probes))
-    model = resolve_embedder(embedder) if {"response", "topic"} & set(blocks) else None
-    measured = behaviours(traces, probes=chosen)
+    measured = behaviours(
+        traces, probes=chosen
+    )  # before the vectors, while there is room for copies of texts
+    embedded = _embedded(traces, blocks, embedder, progress)
     matrices: list[np.ndarray] = []
     features: list[str] = []
     for block in blocks:
@@ -107,14 +110,22 @@ def view(
             matrix = standardise(measured, chosen)
             features += [probe.name for probe in chosen]
         else:
-            texts = traces.frame[_COLUMN[block]].tolist()
-            matrix = embed_texts(texts, embedder=model, cache=traces.vectors, progress=progress)
+            if block == "residual":
+                asked = traces.frame["input"].tolist()
+                matrix = residual(
+                    embedded["output"], embedded["input"], texts=asked, trace_ids=traces.trace_ids
+                )
+            else:
+                matrix = embedded["output" if block == "response" else "input"]
             features += [f"{block} {i}" for i in range(matrix.shape[1])]
         matrices.append(matrix if len(blocks) == 1 else _equal_weight(matrix))
     return View(
         name="+".join(blocks),
         trace_ids=traces.trace_ids,
-        matrix=np.ascontiguousarray(np.concatenate(matrices, axis=1), dtype=np.float32),
+        # a single block is not copied: a million vectors are a gigabyte
+        matrix=np.ascontiguousarray(
+            matrices[0] if len(matrices) == 1 else np.concatenate(matrices, axis=1), dtype=np.float32
+        ),
         features=tuple(features) if "behaviour" in blocks else None,
         behaviours=measured,
     )
@@ -142,6 +153,26 @@ def standardise(measured: pd.DataFrame, probes: Iterable[Probe]) -> np.ndarray:
         if spread > 0:
             table[:, j] = np.clip((column - middle) / spread, -CLIP, CLIP)
     return table
+
+
+def _embedded(
+    traces: Traces, blocks: tuple[str, ...], embedder: Embedder | str | Path | None, progress: bool
+) -> dict[str, np.ndarray]:
+    """The vectors of the columns that the blocks read, each column embedded once."""
+    needed = {
+        "output": "response" in blocks or "residual" in blocks,
+        "input": "topic" in blocks or "residual" in blocks,
+    }
+    if not any(needed.values()):
+        return {}
+    model = resolve_embedder(embedder)
+    return {
+        column: embed_texts(
+            traces.frame[column].array, embedder=model, cache=traces.vectors, progress=progress
+        )
+        for column in needed
+        if needed[column]
+    }
 
 
 def _equal_weight(matrix: np.ndarray) -> np.ndarray:
