@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
@@ -71,26 +72,96 @@ def _first(low: int, high: int, holds: Callable[[int], bool]) -> int:
     return low
 
 
-def prevalence_frame(
-    read: Mapping[str, Sequence[str]], plan: pd.DataFrame, *, population: int, confidence: float = 0.95
-) -> pd.DataFrame:
-    """The share of each failure mode in all traces, from the plan's random sample as far as it was read.
+def stratified_interval(
+    counts: np.ndarray, read: np.ndarray, sizes: np.ndarray, *, confidence: float = 0.95
+) -> tuple[float, float, float]:
+    """A share and its interval from simple random samples of several strata.
 
-    The sample is read in the order of its draw. Only its unbroken beginning is used: a reviewer who skips
-    the hard ones would bias what comes after a gap.
+    Parameters
+    ----------
+    counts, read, sizes : (h,) int arrays
+        Of each stratum: hits, traces read, traces there are.
+
+    Returns
+    -------
+    (float, float, float)
+        The estimate and its interval; (NaN, 0, 1) while a stratum is unread, for nothing is known of it.
+
+    Notes
+    -----
+    The estimate weighs each stratum by its size. The interval is Korn and Graubard's (1998, Survey Methodology 24): the
+    exact binomial one for as many independent reads as have the estimate's variance (finite population correction
+    included), widened for the degrees of freedom. That number is at most Kish's, (sum of weights)² / sum of squared
+    weights, which also serves where no hit or only hits were met and the variance says nothing.
     """
-    drawn = plan.loc[plan["probability"].notna(), "trace_id"]
-    unread = ~drawn.isin(list(read)).to_numpy()
-    begun = int(np.argmax(unread)) if unread.any() else len(drawn)
-    sample = drawn.iloc[:begun]
+    from scipy.stats import beta, t
+
+    if (read == 0).any():
+        return math.nan, 0.0, 1.0
+    weight = sizes / sizes.sum()
+    share = counts / read
+    estimate = float(weight @ share)
+    if (read == sizes).all():
+        return estimate, estimate, estimate
+    total = int(read.sum())
+    kish = 1 / float((weight**2 / read).sum())
+    reads = min(kish, total)
+    variance = float((weight**2 * (1 - read / sizes) * share * (1 - share) / np.maximum(read - 1, 1)).sum())
+    tail = (1 - confidence) / 2
+    if variance > 0:
+        free = max(total - len(read), 1)
+        wider = (t.ppf(1 - tail, max(total - 1, 1)) / t.ppf(1 - tail, free)) ** 2
+        reads = min(reads, estimate * (1 - estimate) / variance * wider)
+    hits = estimate * reads
+    low = 0.0 if estimate == 0 else float(beta.ppf(tail, hits, reads - hits + 1))
+    high = 1.0 if estimate == 1 else float(beta.ppf(1 - tail, hits + 1, reads - hits))
+    return estimate, min(low, estimate), max(high, estimate)
+
+
+def prevalence_frame(
+    read: Mapping[str, Sequence[str]],
+    sample: pd.DataFrame,
+    *,
+    counted: Mapping[str, Sequence[str]] | None = None,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """The share of each failure mode in the population, from the random sample as far as it was read.
+
+    Parameters
+    ----------
+    read : mapping
+        Trace id -> its failure modes, [] for fine.
+    sample : pandas.DataFrame
+        ``ReviewPlan.sample()``: ``trace_id`` in the order of the draw, ``stratum``, ``size`` of the stratum.
+    counted : mapping, optional
+        The same for traces that nobody read, but one that is alike.
+
+    Notes
+    -----
+    Of each stratum only the unbroken beginning of its draw is used: a reviewer who skips the hard ones would bias what
+    comes after a gap.
+    """
+    known = {**(counted or {}), **read}
+    unread = ~sample["trace_id"].isin(list(known))
+    used = sample[unread.groupby(sample["stratum"]).cumsum() == 0]
+    strata = sample.groupby("stratum")["size"].first()
+    taken = used.groupby("stratum").size().reindex(strata.index, fill_value=0).to_numpy()
     modes = list(dict.fromkeys(m for said in read.values() for m in said))
     rows = []
     for mode in [ANY_FAILURE, *modes]:
-        hit = {t for t, said in read.items() if (said if mode == ANY_FAILURE else mode in said)}
-        count = int(sample.isin(list(hit)).sum())
-        low, high = share_interval(count, len(sample), population=population, confidence=confidence)
-        estimate = count / len(sample) if len(sample) else np.nan
-        rows.append((estimate, low, high, count, len(sample), len(hit) / len(read) if read else np.nan))
+        hit = {t for t, said in known.items() if (said if mode == ANY_FAILURE else mode in said)}
+        hits = used[used["trace_id"].isin(list(hit))].groupby("stratum").size()
+        counts = hits.reindex(strata.index, fill_value=0).to_numpy()
+        if len(strata) == 1:
+            count, of = int(counts[0]), int(taken[0])
+            estimate = count / of if of else math.nan
+            low, high = share_interval(count, of, population=int(strata.iloc[0]), confidence=confidence)
+        elif len(strata):
+            estimate, low, high = stratified_interval(counts, taken, strata.to_numpy(), confidence=confidence)
+        else:
+            estimate, low, high = math.nan, 0.0, 1.0
+        naive = len(hit & read.keys()) / len(read) if read else math.nan
+        rows.append((estimate, low, high, int(counts.sum()), int(taken.sum()), naive))
     index = pd.Index([ANY_FAILURE, *modes], name="failure_mode")
     return pd.DataFrame(rows, index=index, columns=["estimate", "low", "high", "count", "of", "naive"])
 

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 
 from failscope.errors import ArgumentError
+from failscope.review.alike import alike
+from failscope.review.discovery import RARITY, Ground, chances, pick, survey
+from failscope.review.reasons import edge_reason, pick_reason
+from failscope.review.sampling import Draw, draw_simple, draw_stratified, spread
 from failscope.surface.clustering import Clustering
 
-Strategy = Literal["random", "balanced"]
+Strategy = Literal["balanced", "explore", "stratified", "random"]
 PLAN_COLUMNS = ("position", "trace_id", "cluster", "reason", "probability")
 """The columns of ``ReviewPlan.frame``."""
-RANDOM_SHARE = 0.5
+RANDOM_SHARE = 0.2
 """Of a balanced plan, the part that is drawn at random so that shares in all of production can be estimated."""
+EDGE_SHARE = 0.05
+"""Of the chosen traces, the part that is set aside for edge cases: at least one a group, where the budget allows."""
+OUTSIDE = "read outside the plan"
+
+_PERSONAL = ("_ground", "_alike")  # what a plan works out once and hands to the plans that it adapts to
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +42,8 @@ class ReviewPlan:
     clustering : Clustering
         What the plan was made from.
     params : dict
-        Budget, strategy, seed and the sizes that the estimates need.
+        Budget, strategy, seed, and what the estimates need: ``population`` (the traces that could be drawn) and
+        ``layer`` (the place of the layer of clusters whose clusters are the strata; -1: no strata).
     """
 
     frame: pd.DataFrame
@@ -42,9 +53,123 @@ class ReviewPlan:
     def __len__(self) -> int:
         return len(self.frame)
 
+    def adapt(self, read: Mapping[str, Iterable[str]]) -> ReviewPlan:
+        """The plan after these traces were read: they come first, the rest is chosen and ordered anew.
+
+        Parameters
+        ----------
+        read : mapping
+            Trace id -> its failure modes, ``[]`` for fine, in the order of reading. Traces that are not in the
+            plan count as well; ids that the clustering does not have are left out.
+
+        Returns
+        -------
+        ReviewPlan
+            As many reads as before. The random sample stays what it is, and in its order, so that no word of a reviewer
+            moves an estimate; the chosen traces that are unread are chosen again from all traces.
+
+        Notes
+        -----
+        A trace is worth its novelty (distance to everything read or planned) times the chance that it fails, times the
+        chance that it shows no mode that was met often, both learned from what was read: see ``discovery`` and docs/plan.md.
+        """
+        known = self.clustering.traces.frame.index
+        said: dict[str, list[str]] = {}
+        for trace_id, modes in read.items():
+            if isinstance(modes, str):
+                raise ArgumentError(f"read[{trace_id!r}]={modes!r} is one text; give a list: [{modes!r}]")
+            if trace_id in known:
+                said[trace_id] = list(modes)
+        if not said:
+            return self
+        rows = zip(self.frame["trace_id"], self.frame["reason"], self.frame["probability"], strict=True)
+        planned = {i: (i, reason, probability) for i, reason, probability in rows}
+        begun = [planned.get(i, (i, OUTSIDE, np.nan)) for i in said]
+        left = self.frame[~self.frame["trace_id"].isin(list(said))]
+        sample = left[left["probability"].notna()]
+        sample_rows = list(zip(sample["trace_id"], sample["reason"], sample["probability"], strict=True))
+        count = max(0, len(self) - len(begun) - len(sample_rows))
+        if self.params["strategy"] in ("random", "stratified"):
+            count = 0  # nothing in it was chosen, so nothing is
+        chosen = self._choose(count, said, planned=[*said, *sample["trace_id"]]) if count else []
+        frame = _frame([*begun, *spread([chosen, sample_rows])], self.clustering)
+        adapted = ReviewPlan(frame, self.clustering, self.params)
+        adapted.__dict__.update({k: v for k, v in self.__dict__.items() if k in _PERSONAL})
+        return adapted
+
+    def alike(self, trace_id: str) -> list[str]:
+        """The traces that reading this one counts for: the same question, answered equally or nearly so."""
+        if trace_id not in self._alike:
+            self._alike[trace_id] = alike(self.clustering.traces.frame, [trace_id]).get(trace_id, [])
+        return list(self._alike[trace_id])
+
+    def sample(self) -> pd.DataFrame:
+        """The random sample in the order of its draw: ``trace_id, stratum, size`` (traces that the stratum has)."""
+        drawn = self.frame.loc[self.frame["probability"].notna(), ["trace_id"]].reset_index(drop=True)
+        layer = self.params.get("layer", -1)
+        if layer < 0:
+            return drawn.assign(stratum=0, size=self.params["population"])
+        found = self.clustering
+        stratum = pd.Series(found.layers[layer], index=found.trace_ids)
+        sizes = stratum[~stratum.index.isin(self._skip)].value_counts()
+        drawn["stratum"] = stratum.loc[drawn["trace_id"]].to_numpy()
+        return drawn.assign(size=drawn["stratum"].map(sizes))
+
     def to_frame(self) -> pd.DataFrame:
         """A copy of the plan."""
         return self.frame.copy()
+
+    @cached_property
+    def _ground(self) -> Ground:
+        return survey(self.clustering, include=self.frame["trace_id"])
+
+    @cached_property
+    def _alike(self) -> dict[str, list[str]]:
+        return alike(self.clustering.traces.frame, self.frame["trace_id"])
+
+    def _choose(
+        self, count: int, read: Mapping[str, Sequence[str]], *, planned: Iterable[str]
+    ) -> list[tuple[str, str, float]]:
+        """The next ``count`` chosen traces with their reasons."""
+        ground, skip = self._ground, self._skip
+        fails, unmet = chances(ground, read)
+        worth = fails * unmet**RARITY
+        taken = ground.rows([*planned, *skip])
+        edges = self._edge_picks(count, ground, taken, worth, met=ground.rows(list(read)))
+        free = np.setdiff1d(
+            np.arange(len(ground.ids)), ground.rows([*planned, *skip, *(ground.ids[r] for r, _ in edges)])
+        )
+        order = pick(ground, count - len(edges), taken=taken, worth=worth, among=free)
+        learned = fails if any(read.values()) else None
+        probes = self.clustering.params["probes"]
+        chosen = [(ground.ids[r], pick_reason(ground, r, probes, chance=learned), np.nan) for r in order]
+        rows = [(ground.ids[r], edge_reason(ground, r, group, probes), np.nan) for r, group in edges]
+        return spread([chosen, rows])
+
+    def _edge_picks(
+        self, count: int, ground: Ground, taken: np.ndarray, worth: np.ndarray, *, met: np.ndarray
+    ) -> list[tuple[int, str]]:
+        """For each edge-case group in turn its best trace, until the share is used up; what was read counts."""
+        room = int(EDGE_SHARE * self.params["budget"])
+        groups = [g for g in ground.edge if ground.edge[g].any()]
+        turns = {g: int(ground.edge[g].to_numpy()[met].sum()) for g in groups}
+        found: list[tuple[int, str]] = []
+        taken = taken.copy()
+        while groups and sum(turns.values()) < room and len(found) < count:
+            group = min(groups, key=lambda g: (turns[g], groups.index(g)))
+            inside = np.setdiff1d(np.flatnonzero(ground.edge[group].to_numpy()), taken)
+            best = pick(ground, 1, taken=taken, worth=worth, among=inside)
+            if not best:
+                groups.remove(group)
+                continue
+            turns[group] += 1
+            found.append((best[0], group))
+            taken = np.append(taken, best[0])
+        return found
+
+    @property
+    def _skip(self) -> list[str]:
+        return list(self.params.get("reviewed", ()))
 
     def __repr__(self) -> str:
         return f"<ReviewPlan {self._counts()}>"
@@ -64,7 +189,12 @@ class ReviewPlan:
 
 
 def plan_review(
-    found: Clustering, *, budget: int = 120, strategy: Strategy = "balanced", random_state: int = 0
+    found: Clustering,
+    *,
+    budget: int = 120,
+    strategy: Strategy = "balanced",
+    reviewed: Iterable[str] = (),
+    random_state: int = 0,
 ) -> ReviewPlan:
     """Choose the traces to read.
 
@@ -73,110 +203,83 @@ def plan_review(
     found : Clustering
     budget : int
         How many traces to read; all of them when there are fewer.
-    strategy : {"balanced", "random"}
-        ``"random"`` draws all of them by simple random sampling without replacement. ``"balanced"`` draws half
-        of them so, and chooses the other half to show what is rare: the most typical trace of each cluster,
-        most suspicious first, in turn with traces that behave unlike everything in the plan so far.
+    strategy : {"balanced", "explore", "stratified", "random"}
+        ``"balanced"`` draws a fifth by simple random sampling without replacement and chooses the rest to show
+        failures of new kinds. ``"explore"`` chooses all; no share can be estimated from it. ``"stratified"`` draws all
+        at random within clusters, small ones more often than their share; ``"random"`` draws all by simple random
+        sampling.
+    reviewed : iterable of str
+        Ids of traces that were read before, as ``ws.reviewed()`` gives them: not drawn and not chosen again. Shares
+        are then those of the traces that are not among them.
     random_state : int
         The seed of the draw.
 
     Notes
     -----
-    The random sample is drawn first and from all traces, so each has the inclusion probability n / N exactly
-    and the choices cannot bias an estimate from it. It is read in the order of the draw, spread evenly over
-    the plan: what was read of it at any moment is itself a simple random sample.
-
-    The unlike traces come by farthest-first traversal (Gonzalez 1985, Theoretical Computer Science 38) of the
-    behaviours, distances doubled for traces with a bad signal.
+    The random sample is drawn first, from all traces, so its chances are exact and the choices cannot bias an
+    estimate from it. It is read in the order of the draw, spread evenly over the plan: what was read of it at any
+    moment is itself a random sample. Chosen are, each with its reason in words: traces that behave unlike
+    everything in the plan, the likelier to fail by their signals and hints the better, and a twentieth from the
+    groups of edge cases. ``ReviewPlan.adapt`` chooses the rest again when labels come in.
     """
     if isinstance(budget, bool) or not isinstance(budget, int | np.integer) or budget < 1:
         raise ArgumentError(
             f"budget={budget!r} is not a number of traces to read; give a whole number from 1 on"
         )
-    if strategy not in ("balanced", "random"):
-        raise ArgumentError(f"strategy={strategy!r} is not known; use 'balanced' or 'random'")
+    if strategy not in get_args(Strategy):
+        known = ", ".join(map(repr, get_args(Strategy)))
+        raise ArgumentError(f"strategy={strategy!r} is not known; use {known}")
+    if isinstance(reviewed, str):
+        raise ArgumentError(f"reviewed={reviewed!r} is one text; give a list: [{reviewed!r}]")
     # in the order of the ids, so that the same seed draws the same traces however the frame is sorted
     order = np.argsort(found.trace_ids.astype(str), kind="stable")
-    ids = found.trace_ids[order]
-    population = len(ids)
-    size = min(budget, population)
-    n_random = size if strategy == "random" else max(1, round(size * RANDOM_SHARE))
-
+    before = np.isin(found.trace_ids[order].astype(str), sorted(set(reviewed)))
+    places = order[~before]
+    if not len(places):
+        raise ArgumentError("every trace was reviewed before; leave out reviewed= to read them again")
+    size = min(int(budget), len(places))
+    share = {"balanced": RANDOM_SHARE, "explore": 0.0}.get(strategy, 1.0)
+    n_random = max(1, round(size * share)) if share else 0
     rng = np.random.default_rng(random_state)
-    drawn = ids[rng.choice(population, n_random, replace=False)]
-    probability = n_random / population
-    sample = [(i, f"drawn at random, {n_random:,} of {population:,}", probability) for i in drawn]
-    chosen: list[tuple[str, str, float]] = []
-    for trace_id, reason in _choices(found, ids, skip=set(drawn)):
-        if len(chosen) == size - n_random:
-            break
-        chosen.append((trace_id, reason, np.nan))
+    draw = (
+        draw_stratified(found, places, n_random, rng)
+        if strategy == "stratified"
+        else draw_simple(len(places), n_random, rng)
+    )
+    sample = _sampled(found, places, draw)
+    params = {
+        "budget": size,
+        "strategy": strategy,
+        "random_state": int(random_state),
+        "population": len(places),
+        "sample": n_random,
+        "layer": draw.layer,
+        "reviewed": found.trace_ids[order[before]].tolist(),
+    }
+    plan = ReviewPlan(_frame(sample, found), found, params)
+    if size == n_random:
+        return plan
+    chosen = plan._choose(size - n_random, {}, planned=[row[0] for row in sample])
+    whole = ReviewPlan(_frame(spread([chosen, sample]), found), found, params)
+    if len(found) == len(plan._ground.ids):  # else the ground lacks what was chosen by then
+        whole.__dict__["_ground"] = plan._ground
+    return whole
 
-    rows = _spread(chosen, sample)
+
+def _sampled(found: Clustering, places: np.ndarray, draw: Draw) -> list[tuple[str, str, float]]:
+    """The drawn traces with their reason and their chance."""
+    rows = []
+    for pick_ in draw.picks:
+        stratum = draw.stratum[pick_]
+        n, of = int(draw.drawn[stratum]), int(draw.sizes[stratum])
+        where = "" if draw.layer < 0 else " of its cluster"
+        rows.append((str(found.trace_ids[places[pick_]]), f"drawn at random, {n:,} of {of:,}{where}", n / of))
+    return rows
+
+
+def _frame(rows: Sequence[tuple[str, str, float]], found: Clustering) -> pd.DataFrame:
     cluster = pd.Series(found.labels, index=found.trace_ids)
     frame = pd.DataFrame(rows, columns=["trace_id", "reason", "probability"])
     frame.insert(0, "position", np.arange(1, len(frame) + 1))
     frame.insert(2, "cluster", cluster.loc[frame["trace_id"]].to_numpy())
-    params = {
-        "budget": int(budget),
-        "strategy": strategy,
-        "random_state": int(random_state),
-        "population": population,
-        "sample": int(n_random),
-    }
-    return ReviewPlan(
-        frame.astype({"trace_id": "str", "reason": "str", "probability": "float64"}), found, params
-    )
-
-
-def _choices(found: Clustering, ids: np.ndarray, *, skip: set[str]) -> Iterator[tuple[str, str]]:
-    """Traces worth a look with their reason, no trace twice: typical ones of the clusters in turn with unlike ones.
-
-    "Unlike" is unlike everything that the plan has so far, the drawn and the typical ones included.
-    """
-    summary = found.summary()
-    matrix, weight = _behaviour_space(found, ids)
-    row = {trace_id: i for i, trace_id in enumerate(ids)}
-    distance = np.full(len(ids), np.inf)
-
-    def take(trace_id: str) -> None:
-        np.minimum(distance, np.linalg.norm(matrix - matrix[row[trace_id]], axis=1), out=distance)
-        distance[row[trace_id]] = -1.0  # it is in the plan
-
-    for trace_id in sorted(skip):
-        take(trace_id)
-    typical = iter([(found.exemplars(c, 1)[0], summary.at[c, "name"]) for c in summary.index if c >= 0])
-    while (distance >= 0).any():
-        for trace_id, name in typical:
-            if distance[row[trace_id]] >= 0:
-                take(trace_id)
-                yield trace_id, f"the most typical trace of “{name}”"
-                break
-        far = int(np.argmax(np.where(distance >= 0, distance * weight, -1.0)))
-        if distance[far] < 0:
-            return
-        alike = distance[far] == 0
-        take(ids[far])
-        yield (
-            ids[far],
-            "fills the budget; something that behaves alike is in the plan"
-            if alike
-            else "behaves unlike everything else in the plan",
-        )
-
-
-def _behaviour_space(found: Clustering, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The behaviours on one scale, (n, d), and the weight of each trace's distance: 2 where a signal is bad, else 1."""
-    values = found.behaviours.loc[ids].to_numpy(dtype=np.float32)
-    spread = values.std(axis=0)
-    matrix = np.clip((values - values.mean(axis=0)) / np.where(spread > 0, spread, 1.0), -3, 3)
-    return matrix, 1.0 + found.traces.any_bad().loc[ids].to_numpy(dtype=float)
-
-
-def _spread(
-    chosen: list[tuple[str, str, float]], sample: list[tuple[str, str, float]]
-) -> list[tuple[str, str, float]]:
-    """Both lists in their own order, mixed evenly, a chosen one first."""
-    at = [((i + 0.25) / len(chosen), row) for i, row in enumerate(chosen)]
-    at += [((i + 0.75) / len(sample), row) for i, row in enumerate(sample)]
-    return [row for _, row in sorted(at, key=lambda pair: pair[0])]
+    return frame.astype({"trace_id": "str", "reason": "str", "probability": "float64"})
