@@ -13,7 +13,8 @@ from failscope.errors import ArgumentError
 from failscope.golden.dataset import GoldenSet, example_id, versions, write_version
 from failscope.review import events as kinds
 from failscope.review.events import Event, Ledger, expected_output
-from failscope.review.session import Session, describe
+from failscope.review.session import Session
+from failscope.review.wording import describe
 from failscope.traces.table import Traces
 
 TRIES = 20

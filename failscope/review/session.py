@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import html
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import pandas as pd
 
 from failscope.errors import ArgumentError, NotFoundError
-from failscope.review.estimates import ANY_FAILURE, prevalence_frame, saturation_frame
+from failscope.review.estimates import prevalence_frame, saturation_frame
 from failscope.review.events import (
     ANNOTATION,
     CLUSTER_TAG,
@@ -25,12 +25,12 @@ from failscope.review.events import (
     expected_output,
 )
 from failscope.review.plan import ReviewPlan
+from failscope.review.suggest import SHOWN, Learned, Space, learn, more_like, space_of
+from failscope.review.wording import clean_scores, describe, id_list, mode_name, set_name, short_name
 from failscope.surface.clustering import Clustering
 from failscope.traces.table import Traces
 
 MARK_COLUMNS = ("failure_modes", "scores", "note", "expected_output", "read", "reviewers", "at")
-MAX_NAME = 120
-_DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +53,7 @@ class Session:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_ledger", Ledger(self.log, session=self.name))
+        object.__setattr__(self, "_guide", _Guide())
 
     @property
     def clustering(self) -> Clustering:
@@ -80,6 +81,7 @@ class Session:
         scores: Mapping[str, float] | None = None,
         note: str | None = None,
         expected_output: str | None = None,
+        suggested: Mapping[str, float] | None = None,
     ) -> str:
         """Say something of one trace.
 
@@ -95,6 +97,9 @@ class Session:
             Dimension -> score, added to those given before.
         note, expected_output : str, optional
             ``""`` takes a note back; ``expected_output=""`` says that nothing is the right answer.
+        suggested : mapping, optional
+            Of these failure modes, those that were suggested, with the confidence that was shown: kept in the
+            event, so that it can be told later what was seen and what was agreed to.
 
         Returns
         -------
@@ -109,9 +114,9 @@ class Session:
                 raise ArgumentError(
                     f"failure_modes={failure_modes!r} is one text; give a list: [{failure_modes!r}]"
                 )
-            said["failure_modes"] = list(dict.fromkeys(_mode_name(m) for m in failure_modes))
+            said["failure_modes"] = list(dict.fromkeys(mode_name(m) for m in failure_modes))
         if scores:
-            said["scores"] = _scores(scores)
+            said["scores"] = clean_scores(scores)
         if note is not None:
             said["note"] = str(note)
         if expected_output is not None:
@@ -120,6 +125,11 @@ class Session:
             raise ArgumentError(
                 "nothing was said; give failure_modes ([] means fine), scores, note or expected_output"
             )
+        agreed = {
+            m: c for m, c in clean_scores(suggested or {}).items() if m in said.get("failure_modes", ())
+        }
+        if agreed:
+            said["suggested"] = agreed
         return self.log.append(ANNOTATION, actor=who, session=self.name, trace_id=trace_id, payload=said).id
 
     def tag_traces(self, trace_ids: Iterable[str], failure_mode: str, *, reviewer: str | None = None) -> str:
@@ -128,7 +138,7 @@ class Session:
         self._known(ids)
         if not ids:
             raise ArgumentError("no traces to tag; select some first")
-        said = {"trace_ids": ids, "failure_mode": _mode_name(failure_mode)}
+        said = {"trace_ids": ids, "failure_mode": mode_name(failure_mode)}
         return self.log.append(TRACE_TAGS, actor=who, session=self.name, payload=said).id
 
     def tag_cluster(self, cluster: int, failure_mode: str, *, reviewer: str | None = None) -> str:
@@ -140,7 +150,7 @@ class Session:
             )
         said = {
             "cluster": int(cluster),
-            "failure_mode": _mode_name(failure_mode),
+            "failure_mode": mode_name(failure_mode),
             "clustering": self.clustering.id,
             "cluster_name": self.clustering.name(cluster),
         }
@@ -212,15 +222,22 @@ class Session:
         return proposal_frame(events)
 
     def progress(self) -> pd.DataFrame:
-        """How far each reviewer is: index ``reviewer``, columns ``read, left, of, share``."""
-        planned = set(self.plan.frame["trace_id"])
+        """How far each reviewer is: index ``reviewer``, columns ``read, left, of, share``.
+
+        Every trace that was read counts, since the chosen part of a plan is chosen anew while people read (see
+        ``queue``); the random sample is left until it was read itself.
+        """
+        drawn = set(self.plan.frame.loc[self.plan.frame["probability"].notna(), "trace_id"])
         ledger = self._current()
         read: dict[str, set[str]] = {who: set() for who in self._people(ledger)}
         for (who, trace_id), mark in ledger.marks().items():
-            if mark.read and trace_id in planned:
+            if mark.read:
                 read[who].add(trace_id)
-        of = len(planned)
-        rows = [(len(ids), of - len(ids), of, len(ids) / of if of else 1.0) for ids in read.values()]
+        rows = []
+        for ids in read.values():
+            left = max(len(self.plan) - len(ids), len(drawn - ids))
+            of = len(ids) + left
+            rows.append((len(ids), left, of, len(ids) / of if of else 1.0))
         return pd.DataFrame(
             rows, index=pd.Index(list(read), name="reviewer"), columns=["read", "left", "of", "share"]
         )
@@ -228,11 +245,13 @@ class Session:
     def prevalence(self, *, confidence: float = 0.95) -> pd.DataFrame:
         """How common each failure mode is in all the traces, from those read of the random sample alone.
 
-        Index ``failure_mode``; ``estimate, low, high`` (shares of all clustered traces), ``count`` and ``of``
-        (in the sample as read), and ``naive``: the share among everything read, which the chosen traces bias.
+        Index ``failure_mode``; ``estimate, low, high`` (shares of all clustered traces that were not reviewed before
+        the plan was made), ``count`` and ``of`` (in the sample as read), and ``naive``: the share among everything
+        read, which the chosen traces bias. A reading counts for the traces that are alike, see ``ReviewPlan.alike``.
         """
         read = self._read_modes()
-        return prevalence_frame(read, self.plan.frame, population=len(self.traces), confidence=confidence)
+        counted = {other: modes for trace_id, modes in read.items() for other in self.plan.alike(trace_id)}
+        return prevalence_frame(read, self.plan.sample(), counted=counted, confidence=confidence)
 
     def saturation(self) -> pd.DataFrame:
         """How much is still unseen, trace by trace in the order they were read.
@@ -241,6 +260,125 @@ class Session:
         failure is of a mode not met yet (Good 1953; see ``estimates``).
         """
         return saturation_frame(self._read_modes())
+
+    # what to read next ---------------------------------------------------------------------------------------
+
+    def queue(self, *, reviewer: str | None = None, batch: int = 1) -> pd.DataFrame:
+        """What is left to read, chosen and ordered by what was read: see ``ReviewPlan.adapt``.
+
+        Parameters
+        ----------
+        reviewer : str, optional
+            Leave out what this reviewer read, and put what only others read last. Without a name, what anybody
+            read is left out.
+        batch : int
+            Adapt after every so many reads, and not in between.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The columns of ``plan.frame``; ``position`` counts from 1.
+        """
+        read = self._read_modes()
+        whole = len(read) - len(read) % max(batch, 1)
+        plan = self.plan.adapt(dict(list(read.items())[:whole])) if whole else self.plan
+        own = list(read) if reviewer is None else self._read_by(self._reviewer(reviewer))
+        frame = plan.frame[~plan.frame["trace_id"].isin(own)]
+        others = frame["trace_id"].isin(list(read))
+        frame = pd.concat([frame[~others], frame[others]], ignore_index=True)
+        return frame.assign(position=range(1, len(frame) + 1))
+
+    def suggestions(self, failure_mode: str | None = None, *, at_least: float = SHOWN) -> pd.DataFrame:
+        """Failure modes that unread traces probably have, by their likeness to those read; nothing is written.
+
+        Parameters
+        ----------
+        failure_mode : str, optional
+            This one only.
+        at_least : float
+            The least confidence, 0 to 1.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Index ``trace_id``, a row for each failure mode of a trace, the surest first: ``failure_mode``,
+            ``confidence`` (the calibrated chance that a reader would give it) and ``reason``. A failure mode with
+            fewer than three examples among those read is not suggested.
+
+        Notes
+        -----
+        Accept one with ``annotate``; ``suggested=`` records that it was one. The method is told at
+        ``failscope.review.suggest.learn``.
+        """
+        if failure_mode is not None and failure_mode not in self.failure_modes():
+            raise NotFoundError(f"no failure mode {failure_mode!r} in this review; {self._modes_said()}")
+        return self._learned().suggest(failure_mode=failure_mode, at_least=at_least)
+
+    def more_like(self, like: str | Iterable[str], *, n: int = 20) -> pd.DataFrame:
+        """The unread traces most like some given ones, or like those with a failure mode.
+
+        Parameters
+        ----------
+        like : str or iterable of str
+            A failure mode, or trace ids.
+        n : int
+            How many; of equal outputs only one is given.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Index ``trace_id``, the most alike first: ``similarity`` (0 to 1: the mean to the three nearest of the
+            given ones) and ``reason``.
+        """
+        given = self._meant(like)
+        space = self._space()
+        if not len(space.rows(given)):
+            space = self._space(keep=given)
+        return more_like(space, given, skip=self._read_modes(), n=n)
+
+    def _meant(self, like: str | Iterable[str]) -> list[str]:
+        if not isinstance(like, str):
+            ids = id_list(like)
+            self._known(ids)
+            if not ids:
+                raise ArgumentError("no traces to look for more of; give some trace ids or a failure mode")
+            return ids
+        tagged = [str(i) for i, modes in self.marks()["failure_modes"].items() if like in modes]
+        if tagged:
+            return tagged
+        if like in self.traces.frame.index:
+            return [like]
+        raise NotFoundError(f"no trace has the failure mode {like!r}; {self._modes_said()}")
+
+    def _modes_said(self) -> str:
+        modes = self.failure_modes()
+        return f"in use are {', '.join(map(repr, modes))}" if modes else "no failure mode was given yet"
+
+    def _learned(self) -> Learned:
+        read = self._read_modes()
+        drawn = self.plan.frame.loc[self.plan.frame["probability"].notna(), "trace_id"]
+        guide: _Guide = self._guide  # type: ignore[attr-defined]  # set in __post_init__, frozen since
+        space = self._space()
+        with guide.lock:
+            if guide.learned is None or guide.learned[0] != read or guide.learned[1].space is not space:
+                guide.learned = (read, learn(space, read, drawn=set(drawn)))
+            return guide.learned[1]
+
+    def _space(self, *, keep: Iterable[str] = ()) -> Space:
+        """Where the traces lie, found once: it may take seconds."""
+        guide: _Guide = self._guide  # type: ignore[attr-defined]
+        with guide.lock:
+            if guide.space is None or keep:
+                must = {*self.plan.frame["trace_id"], *self._read_modes(), *keep}
+                guide.space = space_of(self.clustering, keep=must)
+            return guide.space
+
+    def _read_by(self, reviewer: str) -> list[str]:
+        """What one reviewer read, oldest first."""
+        read = [
+            (m.read_seq, i) for (who, i), m in self._current().marks().items() if who == reviewer and m.read
+        ]
+        return [trace_id for _, trace_id in sorted(read)]
 
     def _read_modes(self) -> dict[str, list[str]]:
         """The failure modes of every trace that was read, in the order of the first reading."""
@@ -289,6 +427,15 @@ class Session:
         return f"{len(self.plan):,} traces planned of {len(self.traces):,} · reviewers: {', '.join(self.reviewers)}"
 
 
+class _Guide:
+    """What is worked out once and not kept: the space of the traces, and what was learned in it."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()  # a workbench places the traces in a thread of its own
+        self.space: Space | None = None
+        self.learned: tuple[dict[str, list[str]], Learned] | None = None
+
+
 def propose(
     log: EventLog, name: str, trace_ids: list[str], *, reviewer: str, reason: str, session: str = ""
 ) -> str:
@@ -301,13 +448,6 @@ def propose(
     return log.append(PROPOSAL, actor=reviewer, session=session, trace_id=one, payload=said).id
 
 
-def id_list(trace_ids: Iterable[str]) -> list[str]:
-    """Trace ids without repeats; one text is not a list of its letters."""
-    if isinstance(trace_ids, str):
-        raise ArgumentError(f"trace_ids={trace_ids!r} is one text; give a list: [{trace_ids!r}]")
-    return list(dict.fromkeys(trace_ids))
-
-
 def proposal_frame(events: Iterable[Event]) -> pd.DataFrame:
     """One row for each trace of each proposal: ``golden, trace_id, reviewer, reason, session, at``."""
     rows = [
@@ -316,38 +456,6 @@ def proposal_frame(events: Iterable[Event]) -> pd.DataFrame:
         for trace_id in e.payload["trace_ids"]
     ]
     return pd.DataFrame(rows, columns=["golden", "trace_id", "reviewer", "reason", "session", "at"])
-
-
-def set_name(name: str) -> str:
-    """The name of a golden set, checked: it becomes a folder, so it holds letters, digits, '-', '_' and '.' only."""
-    ok = isinstance(name, str) and 0 < len(name) <= MAX_NAME and name[0].isalnum()
-    if not ok or not all(c.isascii() and (c.isalnum() or c in "-_.") for c in name) or name.endswith("."):
-        raise ArgumentError(
-            f"golden set name {name!r} cannot be a folder; use letters, digits, '-', '_' and '.', as 'refunds'"
-        )
-    if name.split(".")[0].lower() in _DEVICES:
-        raise ArgumentError(f"golden set name {name!r} is a device on Windows; use another, as 'refunds'")
-    return name
-
-
-def describe(event: Event) -> str:
-    """One event in words."""
-    said = event.payload
-    if event.kind == CLUSTER_TAG:
-        return f"cluster {said['cluster']} is “{said['failure_mode']}”"
-    if event.kind == TRACE_TAGS:
-        return f"“{said['failure_mode']}” on {len(said['trace_ids']):,} traces"
-    if event.kind == PROPOSAL:
-        return f"{len(said['trace_ids']):,} proposed for “{said['golden']}”"
-    parts = []
-    if said.get("failure_modes") is not None:
-        parts.append(", ".join(f"“{m}”" for m in said["failure_modes"]) or "fine")
-    if said.get("scores"):
-        parts.append("scores " + ", ".join(f"{k} {v:g}" for k, v in said["scores"].items()))
-    parts += [
-        word for key, word in (("note", "a note"), ("expected_output", "an expected output")) if key in said
-    ]
-    return f"{' and '.join(parts)} on {event.trace_id!r}"
 
 
 def _join(marks: Mapping[str, Mark]) -> dict[str, Any]:
@@ -366,34 +474,3 @@ def _join(marks: Mapping[str, Mark]) -> dict[str, Any]:
         "reviewers": list(said),
         "at": max((m.at for m in said.values()), default=""),
     }
-
-
-def _mode_name(name: str) -> str:
-    if name == ANY_FAILURE:
-        raise ArgumentError(f"{ANY_FAILURE!r} is what all failure modes are together; use a name of its own")
-    return short_name(name, "failure mode")
-
-
-def short_name(name: str, what: str) -> str:
-    """A short name that people give or bear (of a reviewer, a curator, a failure mode), checked and stripped."""
-    clean = " ".join(name.split()) if isinstance(name, str) else ""
-    # joiners are part of honest words and emoji; every other sign that cannot be printed stays out of names
-    bare = clean.replace("\u200c", "").replace("\u200d", "")
-    if not bare or len(clean) > MAX_NAME or not bare.isprintable():
-        raise ArgumentError(f"{what} {name!r} is not a name; use 1 to {MAX_NAME} printable characters")
-    return clean
-
-
-def _scores(scores: Mapping[str, float]) -> dict[str, float]:
-    out = {}
-    for dimension, score in scores.items():
-        try:
-            value = float(score)
-        except (TypeError, ValueError) as error:
-            raise ArgumentError(f"score {score!r} of {dimension!r} is not a number") from error
-        if not math.isfinite(value):
-            raise ArgumentError(
-                f"score {score!r} of {dimension!r} is not finite; leave it out if it was not judged"
-            )
-        out[str(dimension)] = value
-    return out

@@ -8,28 +8,31 @@ ask                       with                                        answer
 ========================  ==========================================  =======================================
 ``hello``                                                             title, clusters, colour choices, plan;
                                                                       buffers: xy float32, labels int32
+``queue``                                                             the plan in the order that holds now
 ``color``                 ``by``                                      legend; buffer: one byte a point
 ``state``                 ``since`` (a revision)                      failure modes, cluster tags, progress;
                                                                       buffer: one byte a point, 1 = read
 ``card``, ``trace``       ``row``                                     first words; all that the pane shows
 ``more``                  ``row, part, start``                        the next piece of a long text
 ``nearest``               ``row``                                     the nearest passing answer
+``suggest``               ``row``                                     failure modes with their confidence
+``more_like``             ``row`` or ``failure_mode``, ``n``;         reasons; buffer: rows uint32, nearest
+                          or buffer: rows uint32                      first
 ``lasso``                 buffer: rows uint32                         how many, in which clusters
-``annotate``              ``row`` and what is said                    the mark that now holds
+``annotate``              ``row``, what is said, ``suggested``        the mark that now holds
 ``tag_cluster``           ``cluster, failure_mode``                   the revision
 ``tag_traces``            ``failure_mode``; buffer: rows uint32       the revision
 ``propose``               ``row, golden, reason``                     the revision
 ``undo``                                                              what was taken back
 ========================  ==========================================  =======================================
 
-Python tells without being asked with ``{"push": "open" | "select" | "color" | "state", ...}``. A row is a place
-in ``found.trace_ids``, fixed for the life of one widget; everything that is kept is kept by ``trace_id``.
+Python tells without being asked with ``{"push": "open" | "select" | "walk" | "color" | "state", ...}``. A row is a
+place in ``found.trace_ids``, fixed for the life of one widget; everything that is kept is kept by ``trace_id``.
 ``src/protocol.ts`` has the same table as types.
 """
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -43,10 +46,12 @@ from failscope.errors import ArgumentError, FailscopeError, NotFoundError
 from failscope.review.session import Session
 from failscope.surface.clustering import Clustering
 from failscope.workbench.encode import color_codes, color_options, plain
+from failscope.workbench.guide import Guide, walk
 from failscope.workbench.reading import Reader
+from failscope.workbench.saved import static_summary
 
 _STATIC = Path(__file__).parent / "static"
-_SUMMARY_ROWS = 12
+_WALK = 20
 _VIEW = "application/vnd.jupyter.widget-view+json"
 
 
@@ -70,7 +75,8 @@ class Workbench(anywidget.AnyWidget):
     Notes
     -----
     What the buttons do has a call of the same name on the session (``annotate``, ``tag_cluster``,
-    ``tag_traces``, ``propose``, ``undo``). The widget adds ``open``, ``select``, ``selected`` and ``color``.
+    ``tag_traces``, ``propose``, ``undo``, ``queue``, ``suggestions``, ``more_like``). The widget adds ``open``,
+    ``select``, ``selected``, ``walk`` and ``color``.
 
     Examples
     --------
@@ -91,6 +97,9 @@ class Workbench(anywidget.AnyWidget):
         self._reader = Reader(self._found)
         self._ids = self._found.trace_ids
         self._row = {trace_id: row for row, trace_id in enumerate(self._ids)}
+        self._guide = (
+            Guide(self._session, self._reviewer, rows=self._row) if self._session and self._reviewer else None
+        )
         self._summary = self._found.summary()
         self._selected = np.empty(0, dtype=np.uint32)
         self._by = "cluster"
@@ -125,6 +134,27 @@ class Workbench(anywidget.AnyWidget):
         """Select traces, as a lasso does; an empty list clears the selection."""
         self._selected = np.array(self._rows(trace_ids), dtype=np.uint32)
         self._push({"push": "select"}, self._selected)
+
+    def walk(self, more: pd.DataFrame | Iterable[str], *, says: str = "chosen in Python") -> None:
+        """Go through some traces in this order, and back to the plan afterwards.
+
+        Parameters
+        ----------
+        more : pandas.DataFrame or iterable of str
+            What ``session.more_like`` or ``session.suggestions`` gave, whose reasons are shown; or trace ids.
+        says : str
+            What they are, in a few words.
+        """
+        ids = list(dict.fromkeys(more.index if isinstance(more, pd.DataFrame) else more))
+        if not ids:
+            raise ArgumentError("no traces to go through; give at least one trace_id")
+        self._rows(ids)
+        if isinstance(more, pd.DataFrame):
+            more = more[~more.index.duplicated()]
+            body, rows = walk(more, says=says, rows=self._row)
+        else:
+            body, rows = walk(ids, says=says, rows=self._row)
+        self._push({"push": "walk", **body}, rows)
 
     def color(self, by: str) -> None:
         """Colour the map by ``"cluster"``, ``"tag"``, ``"week"``, ``"model"``, ``"signal:<name>"``, ``"behaviour:<name>"`` ..."""
@@ -161,36 +191,7 @@ class Workbench(anywidget.AnyWidget):
         )
 
     def _static_html(self) -> str:
-        rows = []
-        for cluster, row in self._summary.head(_SUMMARY_ROWS).iterrows():
-            lift = (
-                ""
-                if pd.isna(row["lift"])
-                else f"{row['lift']:.1f}× ({row['lift_low']:.1f} to {row['lift_high']:.1f})"
-            )
-            cells = (f"{cluster} · {row['name']}", f"{row['size']:,}", f"{row['share']:.1%}", lift)
-            rows.append("<tr>" + "".join(f"<td>{html.escape(str(c))}</td>" for c in cells) + "</tr>")
-        left = len(self._summary) - len(rows)
-        said = [html.escape(repr(self)[1:-1])]
-        if self._session:
-            progress = self._session.progress()
-            said += [
-                html.escape(f"{who}: {p['read']:.0f} of {p['of']:.0f} read") for who, p in progress.iterrows()
-            ]
-        more = f"<p>and {left:,} more clusters</p>" if left > 0 else ""
-        return (
-            '<div class="failscope-summary"><style>'
-            # beside a live view this summary goes, and without one the view's own error goes
-            ".jp-OutputArea:has(.fs-workbench) .jp-OutputArea-child:has(.failscope-summary){display:none}"
-            ".jp-OutputArea-child:has(.failscope-summary)+.jp-OutputArea-child"
-            ":not(:has(>.jp-OutputArea-output>*)){display:none}"
-            ".failscope-summary :is(th,td):first-child{text-align:left}"
-            f"</style><p><b>failscope</b> · {' · '.join(said)}</p>"
-            "<table><thead><tr><th>cluster, most suspicious first</th><th>traces</th><th>share</th>"
-            f"<th>lift of {'bad signals' if self._found.traces.signals else 'hints of a failure'}</th>"
-            f"</tr></thead><tbody>{''.join(rows)}</tbody></table>{more}"
-            "<p>Run the cell to work on it again; everything is where you left it.</p></div>"
-        )
+        return static_summary(self._found, self._session, said=repr(self)[1:-1])
 
     # the wire --------------------------------------------------------------------------------------------------
 
@@ -215,7 +216,7 @@ class Workbench(anywidget.AnyWidget):
         self._push(reply, *out)
 
     def _ask_hello(self, content: dict, buffers: list) -> tuple:
-        plan = self._plan()
+        order = self._guide.order() if self._guide else self._typical()
         body = {
             "title": self._title(),
             "looking": self._session is None,
@@ -227,12 +228,15 @@ class Workbench(anywidget.AnyWidget):
             "note": self._found.note,
             "colors": self._options(),
             "by": self._by,
-            "plan": [row for row, _ in plan],
-            "reasons": [reason for _, reason in plan],
+            **order,
             "open": self._focus,
         }
         xy = np.asarray(self._found.xy, dtype=np.float32)
         return body, xy.ravel(), np.asarray(self._found.labels, dtype=np.int32), self._selected
+
+    def _ask_queue(self, content: dict, buffers: list) -> tuple:
+        self._writing()
+        return (self._guide.order() if self._guide else self._typical(),)
 
     def _ask_color(self, content: dict, buffers: list) -> tuple:
         by = content["by"]
@@ -268,6 +272,7 @@ class Workbench(anywidget.AnyWidget):
                 "of": int(progress["of"]),
             },
             "goldens": sorted(set(self._session.proposals()["golden"])),
+            "batches": self._guide.batches if self._guide else 0,
         }
         return body, self._bytes([self._row[i] for i in marks.index[marks["read"].astype(bool)]])
 
@@ -276,7 +281,10 @@ class Workbench(anywidget.AnyWidget):
 
     def _ask_trace(self, content: dict, buffers: list) -> tuple:
         row = self._at(content)
-        return ({**self._reader.trace(row), "mark": self._mark(row), "proposed": self._proposed(row)},)
+        of_review = {"mark": self._mark(row), "proposed": self._proposed(row), "alike": 0}
+        if self._guide:
+            of_review["alike"] = self._guide.alike(self._ids[row])
+        return ({**self._reader.trace(row), **of_review},)
 
     def _ask_more(self, content: dict, buffers: list) -> tuple:
         return (self._reader.more(self._at(content), content["part"], int(content["start"])),)
@@ -292,6 +300,23 @@ class Workbench(anywidget.AnyWidget):
                     fine.append(self._row[trace_id])
         return (self._reader.nearest_passing(self._at(content), fine=fine, failing=failing),)
 
+    def _ask_suggest(self, content: dict, buffers: list) -> tuple:
+        row = self._at(content)
+        self._writing()
+        said = self._guide.suggest(self._ids[row]) if self._guide else {"ready": True, "suggested": []}
+        return ({"row": row, **said},)
+
+    def _ask_more_like(self, content: dict, buffers: list) -> tuple:
+        self._writing()
+        if content.get("failure_mode"):
+            like = content["failure_mode"]
+        elif buffers:
+            like = self._ids[_rows_of(buffers, len(self._ids))].tolist()
+        else:
+            like = [self._ids[self._at(content)]]
+        assert self._guide is not None  # there is a session
+        return self._guide.more_like(like, n=_WALK)
+
     def _ask_lasso(self, content: dict, buffers: list) -> tuple:
         rows = _rows_of(buffers, len(self._ids))
         self._selected = rows
@@ -304,7 +329,9 @@ class Workbench(anywidget.AnyWidget):
     def _ask_annotate(self, content: dict, buffers: list) -> tuple:
         row = self._at(content)
         said = {
-            k: content[k] for k in ("failure_modes", "note", "expected_output") if content.get(k) is not None
+            k: content[k]
+            for k in ("failure_modes", "note", "expected_output", "suggested")
+            if content.get(k) is not None
         }
         session = self._writing()
         session.annotate(self._ids[row], reviewer=self._reviewer, **said)
@@ -345,19 +372,11 @@ class Workbench(anywidget.AnyWidget):
     def _options(self) -> list[dict[str, str]]:
         return color_options(self._found, reviewing=self._session is not None)
 
-    def _plan(self) -> list[tuple[int, str]]:
-        if self._session:
-            frame = self._session.plan.frame.sort_values("position")
-            return [
-                (self._row[i], reason) for i, reason in zip(frame["trace_id"], frame["reason"], strict=True)
-            ]
-        rows = []
-        for cluster in self._summary.index:
-            if cluster >= 0:
-                rows += [
-                    (self._row[i], "typical of its cluster") for i in self._found.exemplars(int(cluster), 3)
-                ]
-        return rows
+    def _typical(self) -> dict[str, Any]:
+        """What there is to read where nothing was planned."""
+        clusters = [int(c) for c in self._summary.index if c >= 0]
+        rows = [self._row[i] for c in clusters for i in self._found.exemplars(c, 3)]
+        return {"plan": rows, "reasons": ["typical of its cluster"] * len(rows), "batches": 0, "reads": 0}
 
     def _cluster(self, cluster: int) -> dict[str, Any]:
         row = self._summary.loc[cluster]

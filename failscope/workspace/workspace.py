@@ -30,7 +30,8 @@ from failscope.golden.promotion import promote_cases
 from failscope.review import events as kinds
 from failscope.review.events import Event, Ledger
 from failscope.review.plan import PLAN_COLUMNS, ReviewPlan
-from failscope.review.session import Session, id_list, proposal_frame, propose, set_name, short_name
+from failscope.review.session import Session, proposal_frame, propose
+from failscope.review.wording import id_list, set_name, short_name
 from failscope.surface.clustering import Clustering
 from failscope.traces.table import Traces, encodable
 from failscope.workspace import schema

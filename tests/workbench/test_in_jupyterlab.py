@@ -286,6 +286,97 @@ def test_a_lasso_reaches_python_and_python_reaches_the_map(review):
     )
 
 
+def test_the_rest_is_ordered_anew_after_a_batch_and_what_was_read_stays(review):
+    r = review()
+    assert r.python("session.queue().trace_id.iloc[0]") == r.trace
+    seen = [r.trace]
+    for k in range(5):
+        r.press("0")
+        r.page.wait_for_function(
+            f"document.querySelector('.fs-progress').ariaLabel.startsWith('{k + 1} of 20')", timeout=15_000
+        )
+        if k < 4:
+            seen.append(r.next())
+    r.page.wait_for_selector(".fs-workbench[data-batches='1']")
+    assert r.trace == seen[-1]  # the trace being read does not jump
+    assert r.page.locator(".fs-position").inner_text() == "5 of 20"
+    ahead = r.python("session.queue().trace_id.tolist()")
+    assert [r.next(), r.next()] == ahead[:2]
+    for _ in range(2):
+        r.press("k")
+    r.page.wait_for_function(f"document.querySelector('.fs-workbench').dataset.trace === {seen[-1]!r}")
+    r.press("k")
+    r.page.wait_for_function(f"document.querySelector('.fs-workbench').dataset.trace === {seen[-2]!r}")
+
+
+TEACH = (
+    "ids = session.plan.clustering.trace_ids\n"
+    "short = session.traces.frame.output.str.len() < session.traces.frame.output.str.len().median()\n"
+    "for i in ids[:60]: session.annotate(i, reviewer='ben', failure_modes=['short'] if short[i] else [])\n"
+    "said = session.suggestions()"
+)
+
+
+def test_a_suggestion_is_accepted_by_one_key_and_never_by_itself(review):
+    r = review(cells=(TEACH, SHOW))
+    trace_id, sure = r.python("[said.index[0], float(said.confidence.iloc[0])]")
+    r.lab.kernel(r.notebook, f"bench.open({trace_id!r})")
+    chip = r.page.locator(".fs-tag-suggested")
+    chip.wait_for(timeout=20_000)
+    assert f"{sure:.0%}?" in chip.inner_text()
+    assert chip.get_attribute("aria-pressed") == "false"
+    assert "nothing is written yet" in chip.get_attribute("aria-label")
+    assert "tagged so" in r.page.locator(".fs-why").inner_text()
+    assert r.page.evaluate(CONTRAST) == []
+    assert not r.python(f"session.mark({trace_id!r}, reviewer='ana')['read']")
+    r.root.focus()
+    r.press("y")
+    r.saved()
+    assert r.page.locator(".fs-tag[aria-pressed=true]").inner_text().split("\n")[-1] == "short"
+    assert chip.count() == 0
+    assert r.python(f"session.mark({trace_id!r}, reviewer='ana')['failure_modes']") == ["short"]
+    payload = r.python("dict(session.log.read(session=session.name)[-1].payload)")
+    assert payload["suggested"]["short"] == pytest.approx(sure, abs=1e-6)
+
+
+def test_more_like_these_is_a_walk_with_a_way_back(review):
+    r = review()
+    first = r.trace
+    r.press("m")
+    r.page.wait_for_selector(".fs-workbench[data-walk='20']", timeout=20_000)
+    alike = r.python(f"session.more_like([{first!r}]).index.tolist()")
+    r.page.wait_for_function(f"document.querySelector('.fs-workbench').dataset.trace === {alike[0]!r}")
+    assert first in r.page.locator(".fs-walk").inner_text()
+    assert r.page.locator(".fs-position").inner_text() == "1 of 20 alike"
+    assert f"like {first}: " in r.page.locator(".fs-reason").inner_text()
+    assert r.page.evaluate(CONTRAST) == []
+    assert r.next() == alike[1]
+    r.press("Escape")
+    r.page.wait_for_function(f"document.querySelector('.fs-workbench').dataset.trace === {first!r}")
+    assert r.page.locator(".fs-walk").is_hidden()
+    assert r.page.locator(".fs-position").inner_text() == "1 of 20"
+    r.lasso()
+    r.page.get_by_role("button", name="More like these").click()
+    r.page.wait_for_selector(".fs-workbench[data-walk]", timeout=20_000)
+    assert "selected" in r.page.locator(".fs-walk").inner_text()
+    r.page.locator(".fs-walk button").click()
+    r.page.wait_for_selector(".fs-workbench:not([data-walk])")
+    assert "selected" in r.page.locator(".fs-position").inner_text()  # the lasso is still there
+    r.root.focus()
+    r.press("t")
+    r.page.keyboard.type("odd")
+    r.press("Enter")
+    r.saved()
+    r.press("Shift+M")
+    r.page.wait_for_selector(".fs-prompt:not([hidden])")
+    r.press("Enter")
+    r.page.wait_for_selector(".fs-workbench[data-walk]", timeout=20_000)
+    assert "“odd”" in r.page.locator(".fs-walk").inner_text()
+    r.press("Escape", "Escape")
+    r.lab.kernel(r.notebook, "bench.walk(session.more_like('odd', n=3), says='asked for in Python')")
+    r.page.wait_for_selector(".fs-workbench[data-walk='3']")
+
+
 def show(r: Review, kind: str) -> str:
     r.lab.kernel(r.notebook, f"bench.open('hostile-{kind}')")
     r.page.wait_for_function(f"document.querySelector('.fs-workbench').dataset.trace === 'hostile-{kind}'")

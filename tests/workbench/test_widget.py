@@ -199,6 +199,127 @@ def test_the_read_bytes_are_this_reviewers(page, session, bench):
     assert np.flatnonzero(read).tolist() == [row_of(bench, trace_id)]
 
 
+# what guides a reviewer ---------------------------------------------------------------------------------------------
+
+
+def read_planned(session: fs.Session, n: int, reviewer: str = "ana") -> list[str]:
+    ids = session.plan.frame["trace_id"].tolist()[:n]
+    for trace_id in ids:
+        refuses = session.traces.frame.at[trace_id, "output"].startswith("I'm sorry")
+        session.annotate(trace_id, reviewer=reviewer, failure_modes=["refuses"] if refuses else [])
+    return ids
+
+
+def read_all_but(session: fs.Session, trace_id: str) -> None:
+    for other in session.traces.trace_ids[:40]:
+        if other != trace_id:
+            refuses = session.traces.frame.at[other, "output"].startswith("I'm sorry")
+            session.annotate(other, reviewer="ana", failure_modes=["refuses"] if refuses else [])
+
+
+def suggested(page: Page, row: int) -> list[dict]:
+    answer = page.ask("suggest", row=row)
+    while not answer["ready"]:
+        answer = page.ask("suggest", row=row)
+    return answer["suggested"]
+
+
+def test_the_order_is_what_was_read_and_then_the_sessions_queue(page, bench, session):
+    read = read_planned(session, 5)
+    order = page.ask("queue")
+    ids = [bench._ids[r] for r in order["plan"]]
+    queue = session.queue(reviewer="ana", batch=5)
+    assert ids == read + queue["trace_id"].tolist()
+    assert order["reasons"][5:] == queue["reason"].tolist()
+    assert (order["batches"], order["reads"]) == (1, 5)
+    assert page.ask("state", since=-1)["batches"] == 1
+
+
+def test_a_reopened_workbench_has_the_order_that_it_had(page, session):
+    read_planned(session, 6)
+    assert Page(fs.Workbench(session, reviewer="ana")).ask("hello")["plan"] == page.ask("queue")["plan"]
+
+
+def test_a_suggestion_reaches_the_page_and_is_not_written(page, bench, session, traces):
+    refused = next(i for i in traces.trace_ids if traces.frame.at[i, "output"].startswith("I'm sorry"))
+    read_all_but(session, refused)
+    before = session.revision
+    said = suggested(page, row_of(bench, refused))
+    assert [s["failure_mode"] for s in said] == ["refuses"]
+    assert 0.5 <= said[0]["confidence"] <= 1
+    assert "tagged so" in said[0]["reason"]
+    assert session.revision == before
+    page.ask(
+        "annotate",
+        row=row_of(bench, refused),
+        failure_modes=["refuses"],
+        suggested={"refuses": said[0]["confidence"]},
+    )
+    last = session.log.read(session=session.name)[-1]
+    assert last.payload["suggested"] == {"refuses": said[0]["confidence"]}
+    assert suggested(page, row_of(bench, refused)) == []
+
+
+def test_too_few_examples_suggest_nothing_and_place_no_traces(page, bench, session):
+    read_planned(session, 2)
+    assert page.ask("suggest", row=70) == {**page.ask("suggest", row=70), "ready": True, "suggested": []}
+    assert bench._guide._placing is None
+
+
+@pytest.mark.parametrize("what", ["trace", "lasso", "tag"])
+def test_more_like_gives_rows_with_reasons(page, bench, session, traces, what):
+    refused = [i for i in traces.trace_ids if traces.frame.at[i, "output"].startswith("I'm sorry")]
+    if what == "trace":
+        answer = page.ask("more_like", row=row_of(bench, refused[0]))
+    elif what == "lasso":
+        answer = page.ask("more_like", np.array([row_of(bench, i) for i in refused[:3]], dtype="<u4"))
+    else:
+        session.tag_traces(refused[:2], "refuses", reviewer="ben")
+        answer = page.ask("more_like", failure_mode="refuses")
+    rows = np.frombuffer(answer["buffers"][0], dtype="<u4")
+    assert len(rows) == len(answer["reasons"]) == 20
+    assert set(bench._ids[rows[:5]]) <= set(refused)
+    assert answer["says"].startswith("most like")
+
+
+def test_a_walk_from_python_reaches_the_page(page, bench, session):
+    more = session.more_like(bench._ids[0], n=3)
+    bench.walk(more, says="like the first")
+    content, buffers = page.heard[-1]
+    assert content == {"push": "walk", "says": "like the first", "reasons": more["reason"].tolist()}
+    assert bench._ids[np.frombuffer(buffers[0], dtype="<u4")].tolist() == more.index.tolist()
+    bench.walk([bench._ids[4]])
+    assert page.heard[-1][0]["reasons"] == [""]
+    with pytest.raises(fs.ArgumentError, match="no traces to go through"):
+        bench.walk([])
+    with pytest.raises(fs.NotFoundError, match="no trace 'nope'"):
+        bench.walk(["nope"])
+
+
+def test_a_planned_trace_says_how_many_others_it_counts_for(tmp_path):
+    rows = plain_rows(30)
+    for k in (3, 4, 5):
+        rows[k] |= {"input": "the same", "output": "An answer that was given three times over."}
+    traces = fs.Traces.from_frame(pd.DataFrame(rows), signals={"thumbs": "good"})
+    ws = fs.Workspace(tmp_path / "w")
+    ws.add(traces)
+    found = fs.cluster(ws.traces(), projector=None, progress=False)
+    session = ws.start_review("r", fs.plan_review(found, budget=30), reviewers=["ana"])
+    bench = fs.Workbench(session)
+    page = Page(bench)
+    planned = [bench._ids[r] for r in page.ask("hello")["plan"]]
+    bench._guide._counting.join(20)
+    same = next(i for i in planned if i in ("t3", "t4", "t5"))
+    assert page.ask("trace", row=row_of(bench, same))["alike"] == len(session.plan.alike(same)) == 2
+    assert page.ask("trace", row=row_of(bench, "t9"))["alike"] == 0
+
+
+def test_looking_only_has_no_guide(found):
+    page = Page(fs.Workbench(found))
+    for ask in ("queue", "suggest", "more_like"):
+        assert "start a review" in page.ask(ask, row=0)["error"]
+
+
 # what a notebook calls ---------------------------------------------------------------------------------------------
 
 

@@ -25,6 +25,7 @@ interface Moves {
   step(by: 1 | -1): void;
   unread(): void;
   clear(): void;
+  moreLike(what: { row: number } | { failure_mode: string } | { rows: Uint32Array }): void;
 }
 
 export class Actions {
@@ -44,6 +45,30 @@ export class Actions {
 
   fine(): void {
     this.annotate({ failure_modes: [] });
+  }
+
+  /** Accept the surest suggestion. */
+  accept(): void {
+    const { pane, shell } = this.parts;
+    const first = pane.suggested[0];
+    if (this.onlyLooking()) return;
+    if (!first) shell.note("Nothing is suggested here");
+    else this.toggleMode(first.failure_mode);
+  }
+
+  moreLike(): void {
+    const { selection } = this.parts;
+    if (this.onlyLooking()) return;
+    if (selection.lassoed && !selection.walk) this.moves.moreLike({ rows: selection.lassoed });
+    else if (selection.current !== null) this.moves.moreLike({ row: selection.current });
+  }
+
+  askMoreLikeTag(): void {
+    const { review, shell } = this.parts;
+    if (this.onlyLooking()) return;
+    const modes = review.state.modes;
+    if (modes.length === 0) shell.note("No failure mode yet; t makes one");
+    else this.ask("Find more like those with the failure mode", "Find", this.held()[0] ?? modes[0]!, modes, (mode) => this.moves.moreLike({ failure_mode: mode }));
   }
 
   say(row: number, what: "note" | "expected_output", text: string): void {
@@ -105,7 +130,9 @@ export class Actions {
   }
 
   private annotate(what: { failure_modes: string[] }): void {
-    void this.parts.review.annotate(what);
+    const { pane, review } = this.parts;
+    const agreed = pane.suggested.filter((s) => what.failure_modes.includes(s.failure_mode)).map((s) => [s.failure_mode, s.confidence]);
+    void review.annotate(what, undefined, Object.fromEntries(agreed));
   }
 
   /** The failure modes of the current trace. */
@@ -178,6 +205,9 @@ export class Actions {
       expected: () => this.whenWriting(() => pane.focusExpected()),
       propose: () => this.askGolden(),
       undo: () => void this.undo(),
+      accept: () => this.accept(),
+      moreLike: () => this.moreLike(),
+      moreLikeTag: () => this.askMoreLikeTag(),
       diff: () => pane.toggleDiff(),
       lasso: () => {
         shell.showPane("map");

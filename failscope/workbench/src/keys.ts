@@ -11,7 +11,7 @@ export interface Stroke {
 
 export type Action =
   | "next" | "previous" | "unread" | "fine" | "newTag" | "tagCluster" | "note" | "expected" | "propose" | "undo"
-  | "diff" | "lasso" | "search" | "help" | "escape" | "zoomIn" | "zoomOut" | "fit" | "pageDown" | "pageUp" | "noSave"
+  | "accept" | "moreLike" | "moreLikeTag" | "diff" | "lasso" | "search" | "help" | "escape" | "zoomIn" | "zoomOut" | "fit" | "pageDown" | "pageUp" | "noSave"
   | { tag: number }
   | { tagGroup: number };
 
@@ -25,6 +25,8 @@ export const HELP: { title: string; rows: { keys: string[]; does: string; writes
       { keys: ["g"], does: "first unread trace of the plan" },
       { keys: ["Space"], does: "scroll the text; with Shift, back" },
       { keys: ["d"], does: "difference from the nearest passing answer" },
+      { keys: ["m"], does: "more like the selection, or else like this trace", writes: true },
+      { keys: ["Shift", "m"], does: "more like those with a tag; Esc goes back to the plan", writes: true },
     ],
   },
   {
@@ -32,6 +34,7 @@ export const HELP: { title: string; rows: { keys: string[]; does: string; writes
     rows: [
       { keys: ["1", "…", "9"], does: "give or take back a failure mode", writes: true },
       { keys: ["0"], does: "fine: read, no failure", writes: true },
+      { keys: ["y"], does: "accept the suggested failure mode", writes: true },
       { keys: ["t"], does: "a new failure mode", writes: true },
       { keys: ["n"], does: "note; it is saved when you leave the field", writes: true },
       { keys: ["e"], does: "expected output, likewise", writes: true },
@@ -61,7 +64,7 @@ export const HELP: { title: string; rows: { keys: string[]; does: string; writes
 const PLAIN: Record<string, Action> = {
   j: "next", ArrowRight: "next", ArrowDown: "next", k: "previous", ArrowLeft: "previous", ArrowUp: "previous",
   g: "unread", "0": "fine", t: "newTag", c: "tagCluster", n: "note", e: "expected", p: "propose", u: "undo",
-  d: "diff", l: "lasso", "/": "search", "?": "help", Escape: "escape", "+": "zoomIn", "=": "zoomIn", "-": "zoomOut",
+  y: "accept", m: "moreLike", d: "diff", l: "lasso", "/": "search", "?": "help", Escape: "escape", "+": "zoomIn", "=": "zoomIn", "-": "zoomOut",
   r: "fit", " ": "pageDown", PageDown: "pageDown", PageUp: "pageUp",
 };
 
@@ -78,5 +81,6 @@ export function actionOf(stroke: Stroke, typing: boolean): Action | null {
   if (digit && shiftKey) return { tagGroup: Number(digit[1]) };
   if (/^[1-9]$/.test(key)) return { tag: Number(key) };
   if (key === " " && shiftKey) return "pageUp";
+  if (key.toLowerCase() === "m" && shiftKey) return "moreLikeTag";
   return PLAIN[key.length === 1 ? key.toLowerCase() : key] ?? null;
 }

@@ -2,11 +2,12 @@
 
 import { grey } from "./colors";
 import { h, svg } from "./dom";
+import { drawOrder, mixed, pace, type DrawOrder } from "./draworder";
 import { Grid, unitSquare } from "./grid";
 
 const VERTEX = `#version 300 es
 in vec2 a_xy; in float a_code; in float a_state;
-uniform vec2 u_center; uniform vec2 u_scale; uniform float u_size; uniform int u_pass; uniform vec3 u_grey;
+uniform vec2 u_center; uniform vec2 u_scale; uniform float u_size; uniform vec3 u_grey;
 uniform sampler2D u_palette;
 out vec4 v_color; flat out float v_hollow;
 void main() {
@@ -14,8 +15,6 @@ void main() {
   bool read = a_state > 1.5;
   vec4 own = texelFetch(u_palette, ivec2(int(a_code + 0.5), 0), 0);
   bool behind = dim || own.a < 0.75;
-  int pass_ = behind ? 0 : read ? 2 : 1;
-  if (pass_ != u_pass) { gl_Position = vec4(2.0, 2.0, 2.0, 1.0); gl_PointSize = 1.0; return; }
   gl_Position = vec4((a_xy - u_center) * u_scale, 0.0, 1.0);
   gl_PointSize = (read && !dim) ? u_size + 2.0 : behind ? u_size * 0.85 : u_size;
   v_color = vec4(dim ? u_grey : own.rgb, behind ? 0.75 : 0.88);
@@ -50,6 +49,11 @@ export interface Label {
 export const DIM = 1;
 export const READ = 2;
 
+/** Points that any machine draws in a frame; more are drawn while the map moves where frames come quickly enough. */
+const EASY = 60_000;
+/** Milliseconds without a move after which all points are drawn again. */
+const STILL = 140;
+
 export class Scatter {
   readonly el: HTMLElement;
   private readonly canvas = h("canvas", { class: "fs-canvas", "aria-hidden": "true" });
@@ -60,13 +64,17 @@ export class Scatter {
   private readonly trouble = h("div", { class: "fs-trouble", hidden: true });
   private gl: WebGL2RenderingContext | null = null;
   private program: WebGLProgram | null = null;
-  private buffers: { xy: WebGLBuffer; code: WebGLBuffer; state: WebGLBuffer } | null = null;
+  private buffers: { xy: WebGLBuffer; code: WebGLBuffer; state: WebGLBuffer; order: WebGLBuffer } | null = null;
   private texture: WebGLTexture | null = null;
   private xy: Float32Array = new Float32Array(0);
   private grid: Grid | null = null;
   private codes: Uint8Array = new Uint8Array(0);
   private state: Uint8Array = new Uint8Array(0);
   private colors: Uint8Array = new Uint8Array(1024);
+  private shuffled: Uint32Array = new Uint32Array(0);
+  private order: DrawOrder | null = null;
+  private moving = 0;
+  private share = 1;
   private labels: Label[] = [];
   private dark = false;
   private current: number | null = null;
@@ -117,7 +125,8 @@ export class Scatter {
     this.say("");
     this.gl = gl;
     this.program = program;
-    this.buffers = { xy: gl.createBuffer()!, code: gl.createBuffer()!, state: gl.createBuffer()! };
+    this.buffers = { xy: gl.createBuffer()!, code: gl.createBuffer()!, state: gl.createBuffer()!, order: gl.createBuffer()! };
+    this.order = null;
     this.texture = gl.createTexture();
     gl.bindTexture(gl.TEXTURE_2D, this.texture);
     gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, gl.NEAREST);
@@ -160,6 +169,9 @@ export class Scatter {
     this.grid = new Grid(this.xy);
     this.codes = new Uint8Array(raw.length / 2).fill(255);
     this.state = new Uint8Array(raw.length / 2);
+    this.shuffled = mixed(raw.length / 2);
+    this.order = null;
+    this.share = Math.min(1, EASY / Math.max(1, raw.length / 2));
     this.upload("xy", this.xy);
     this.upload("code", this.codes);
     this.upload("state", this.state);
@@ -172,6 +184,7 @@ export class Scatter {
       this.upload("code", codes);
     }
     this.colors = colors;
+    this.order = null;
     this.dark = dark;
     this.uploadPalette();
     this.redraw();
@@ -180,6 +193,7 @@ export class Scatter {
   /** One byte a point: DIM, READ. */
   setState(state: Uint8Array): void {
     this.state = state;
+    this.order = null;
     this.upload("state", state);
     this.redraw();
   }
@@ -211,7 +225,7 @@ export class Scatter {
     this.zoom = Math.min(Math.max(this.zoom * factor, 0.5), 400);
     const after = this.toWorld(x, y);
     this.center = [this.center[0] + before[0] - after[0], this.center[1] + before[1] - after[1]];
-    this.redraw();
+    this.move();
   }
 
   setLasso(on: boolean): void {
@@ -247,6 +261,16 @@ export class Scatter {
     this.redraw();
   }
 
+  /** Draw at a new place: only a part of the points where all of them would make it stutter, all once it rests. */
+  private move(): void {
+    window.clearTimeout(this.moving);
+    this.moving = window.setTimeout(() => {
+      this.moving = 0;
+      this.redraw();
+    }, STILL);
+    this.redraw();
+  }
+
   private redraw(): void {
     if (!this.frame) this.frame = requestAnimationFrame(() => this.draw());
   }
@@ -266,13 +290,35 @@ export class Scatter {
       gl.uniform1f(at("u_size"), Math.max(2.5, this.pointSize() * ratio));
       const [r, g, b] = grey(this.dark);
       gl.uniform3f(at("u_grey"), r / 255, g / 255, b / 255);
-      for (const pass of [0, 1, 2]) {
-        gl.uniform1i(at("u_pass"), pass);
-        gl.drawArrays(gl.POINTS, 0, this.xy.length / 2);
+      const { ends } = this.ordered(gl);
+      let from = 0;
+      for (const end of ends) {
+        const count = this.moving ? Math.ceil((end - from) * this.share) : end - from;
+        if (count) gl.drawElements(gl.POINTS, count, gl.UNSIGNED_INT, 4 * from);
+        from = end;
       }
+      if (this.moving) this.keepPace();
     }
     this.drawOverlay();
     if (this.xy.length) this.onFrame?.();
+  }
+
+  /** What is drawn in which order, on the graphics card; made anew after points, colours or states changed. */
+  private ordered(gl: WebGL2RenderingContext): DrawOrder {
+    if (!this.order) {
+      this.order = drawOrder(this.shuffled, this.codes, this.state, this.colors);
+      gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, this.buffers!.order);
+      gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, this.order.order as Uint32Array<ArrayBuffer>, gl.STATIC_DRAW);
+    }
+    return this.order;
+  }
+
+  /** The time to the next frame, and not to the next movement of the hand, says whether there was too much to draw. */
+  private keepPace(): void {
+    const begin = performance.now();
+    requestAnimationFrame(() => {
+      this.share = pace(this.share, performance.now() - begin, Math.min(1, EASY / Math.max(1, this.shuffled.length)));
+    });
   }
 
   /** Few points are drawn large, many small, and all of them grow a little with the zoom. */
@@ -359,6 +405,8 @@ export class Scatter {
       } else {
         this.center = [down.center[0] - (x - down.x) / this.scale, down.center[1] + (y - down.y) / this.scale];
         this.el.classList.add("fs-panning");
+        this.move();
+        return;
       }
       this.redraw();
     });
@@ -401,6 +449,7 @@ export class Scatter {
 
   close(): void {
     cancelAnimationFrame(this.frame);
+    window.clearTimeout(this.moving);
     this.resize.disconnect();
     // a page has room for about 16 contexts; a closed view must not keep one
     this.gl?.getExtension("WEBGL_lose_context")?.loseContext();

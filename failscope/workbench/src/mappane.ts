@@ -18,6 +18,7 @@ interface Events {
   lasso(rows: Uint32Array): void;
   clear(): void;
   tagGroup(): void;
+  moreLike(): void;
   /** The clusters have other colours now. */
   swatches(swatches: Map<number, string>): void;
 }
@@ -171,9 +172,9 @@ export class MapPane {
   // names and selection --------------------------------------------------------------------------------------------
 
   drawNames(): void {
-    const { lassoed, cluster } = this.selection;
+    const { lassoed, cluster, walk } = this.selection;
     // what is selected is named below the map; a name on top of it would only hide its points
-    const clusters = cluster !== null || lassoed ? [] : (this.review.hello?.clusters ?? []).filter((c) => c.cluster >= 0).slice(0, NAMED).map((c) => c.cluster);
+    const clusters = cluster !== null || lassoed || walk ? [] : (this.review.hello?.clusters ?? []).filter((c) => c.cluster >= 0).slice(0, NAMED).map((c) => c.cluster);
     this.scatter.setLabels(
       clusters.map((cluster) => {
         const [x, y] = this.middle(cluster);
@@ -203,10 +204,13 @@ export class MapPane {
   /** Points outside the selection go dim, those that are read hollow. */
   drawState(): void {
     const { labels, read } = this.review;
-    const { lassoed, cluster } = this.selection;
+    const { lassoed, cluster, walk } = this.selection;
     const n = labels.length;
     const state = new Uint8Array(n);
-    if (lassoed) {
+    if (walk) {
+      state.fill(DIM);
+      for (const row of walk.rows) state[row] = 0;
+    } else if (lassoed) {
       state.fill(DIM);
       for (const row of lassoed) state[row] = 0;
     } else if (cluster !== null) {
@@ -225,7 +229,8 @@ export class MapPane {
       ? [h("b", {}, plural(n, "trace")), document.createTextNode(" in the lasso")]
       : [h("b", {}, plural(n, "trace")), document.createTextNode(" of "), bdi(oneLine(this.review.cards.get(cluster!)?.name ?? "", 40))];
     const tag = this.review.looking ? null : h("button", { class: "fs-button", type: "button", title: "Give all of them a failure mode (c, or Shift and a number)", onclick: () => this.on.tagGroup() }, "Tag ", kbd("c"));
-    fill(this.selected, h("span", {}, ...said), h("span", { class: "fs-gap" }), tag, h("button", { class: "fs-button", type: "button", title: "Clear the selection (Esc)", onclick: () => this.on.clear() }, "Clear"));
+    const more = this.review.looking || !lassoed ? null : h("button", { class: "fs-button", type: "button", title: "Unread traces most like them (m)", onclick: () => this.on.moreLike() }, "More like these ", kbd("m"));
+    fill(this.selected, h("span", {}, ...said), h("span", { class: "fs-gap" }), more, tag, h("button", { class: "fs-button", type: "button", title: "Clear the selection (Esc)", onclick: () => this.on.clear() }, "Clear"));
   }
 
   // hover -----------------------------------------------------------------------------------------------------------

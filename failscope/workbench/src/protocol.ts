@@ -38,7 +38,35 @@ export interface Hello {
   by: string;
   plan: number[];
   reasons: string[];
+  batches: number;
+  reads: number;
   open: number | null;
+}
+
+/** The plan as it is read: what was read first, then the rest as it is ordered after so many batches, or reads. */
+export interface Order {
+  plan: number[];
+  reasons: string[];
+  batches: number;
+  reads: number;
+}
+
+export interface Suggestion {
+  failure_mode: string;
+  confidence: number;
+  reason: string;
+}
+
+export interface Suggested {
+  row: number;
+  ready: boolean;
+  suggested: Suggestion[];
+}
+
+/** What a list of traces to go through for a while is; its rows are in the buffer. */
+export interface WalkSaid {
+  says: string;
+  reasons: string[];
 }
 
 export interface Category {
@@ -66,6 +94,7 @@ export interface State {
   tags: Record<string, string[]>;
   progress?: { read: number; left: number; of: number };
   goldens?: string[];
+  batches?: number;
 }
 
 export interface Mark {
@@ -91,6 +120,8 @@ export interface Trace {
   behaviours: { name: string; says: string; hint: boolean }[];
   mark: Mark | null;
   proposed: string[];
+  /** How many other traces one reading of this one counts for. */
+  alike: number;
 }
 
 export interface Nearest {
@@ -106,6 +137,7 @@ export interface Nearest {
 export type Push =
   | { push: "open"; row: number }
   | { push: "select" }
+  | ({ push: "walk" } & WalkSaid)
   | { push: "color"; by: string }
   | { push: "state" };
 

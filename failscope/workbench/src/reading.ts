@@ -1,7 +1,7 @@
 // The reading pane: one trace at a time, its texts first, then what the reader says of it.
 
 import { bdi, fill, h, kbd, prose } from "./dom";
-import type { Mark, Nearest, Piece, Trace } from "./protocol";
+import type { Mark, Nearest, Piece, Suggestion, Trace } from "./protocol";
 import { count, diffWords, foldAt, oneLine, phrasePattern, plural, prettyJson } from "./text";
 
 const LABELS: Record<string, string> = {
@@ -22,6 +22,9 @@ export interface ReadingEvents {
   say(row: number, what: "note" | "expected_output", text: string): void;
   propose(): void;
   undo(): void;
+  moreLike(): void;
+  moreLikeTag(): void;
+  back(): void;
   more(row: number, part: string, start: number): Promise<Piece>;
   nearest(row: number): Promise<Nearest>;
   open(row: number): void;
@@ -41,6 +44,11 @@ export class ReadingPane {
   private readonly reason = h("div", { class: "fs-quiet fs-reason" });
   private readonly cluster = h("div", { class: "fs-read-cluster" });
   private readonly diffButton = h("button", { class: "fs-button", type: "button", "aria-pressed": "false", title: "Difference from the nearest passing answer (d)", onclick: () => this.toggleDiff() }, "Compare ", kbd("d"));
+  private readonly walk = h("div", { class: "fs-walk", role: "status", hidden: true });
+  private readonly renewed = h("div", { class: "fs-quiet fs-renewed", role: "status", hidden: true });
+  private readonly why = h("div", { class: "fs-quiet fs-why", hidden: true });
+  private readonly moreButton = h("button", { class: "fs-button", type: "button", title: "Unread traces most like this one (m)", onclick: () => this.events.moreLike() }, "More like this ", kbd("m"));
+  suggested: Suggestion[] = [];
   readonly scroll = h("div", { class: "fs-scroll", tabindex: 0, role: "document", "aria-label": "Trace" });
   private readonly tags = h("div", { class: "fs-tags", role: "group", "aria-label": "Failure modes" });
   private readonly note = h("textarea", { class: "fs-field", rows: 1, "aria-label": "Note", placeholder: "What is wrong here, in your words" });
@@ -70,6 +78,7 @@ export class ReadingPane {
       "footer",
       { class: "fs-judge", "aria-label": "Judge" },
       this.tags,
+      this.why,
       this.noteBox,
       this.expectedBox,
       h(
@@ -88,6 +97,7 @@ export class ReadingPane {
       h(
         "header",
         { class: "fs-read-head" },
+        this.walk,
         h(
           "div",
           { class: "fs-read-nav" },
@@ -95,10 +105,12 @@ export class ReadingPane {
           h("button", { class: "fs-button fs-icon", type: "button", "aria-label": "Next trace (j)", title: "Next trace (j)", onclick: () => events.next() }, "›"),
           this.position,
           h("span", { class: "fs-gap" }),
+          this.moreButton,
           this.diffButton,
         ),
         this.cluster,
         this.reason,
+        this.renewed,
       ),
       this.scroll,
       this.judge,
@@ -114,6 +126,28 @@ export class ReadingPane {
 
   setLooking(looking: boolean): void {
     this.judge.hidden = looking;
+    this.moreButton.hidden = looking;
+  }
+
+  /** Say that other traces than the plan's are gone through; null when the plan is back. */
+  setWalk(says: string | null): void {
+    this.walk.hidden = says === null;
+    if (says === null) return;
+    fill(this.walk, h("span", {}, bdi(oneLine(says, 120))), h("span", { class: "fs-gap" }), h("button", { class: "fs-button", type: "button", title: "Back to where you were (Esc)", onclick: () => this.events.back() }, "Back ", kbd("Esc")));
+  }
+
+  /** A discreet line that stays for this trace and the next. */
+  setRenewed(text: string): void {
+    this.renewed.textContent = text;
+    this.renewed.hidden = false;
+    this.renewed.dataset.shows = "2";
+  }
+
+  /** Suggestions for the trace that is shown; they stand beside the tags and are none. */
+  setSuggested(suggested: Suggestion[]): void {
+    const before = JSON.stringify(this.suggested);
+    this.suggested = suggested;
+    if (JSON.stringify(suggested) !== before) this.renderTags();
   }
 
   setModes(modes: string[]): void {
@@ -128,6 +162,12 @@ export class ReadingPane {
 
   show(trace: Trace, place: Place): void {
     this.leaveFields();
+    if (this.trace !== trace) {
+      this.suggested = [];
+      const shows = Number(this.renewed.dataset.shows ?? 0) - 1;
+      this.renewed.dataset.shows = String(shows);
+      this.renewed.hidden = shows <= 0;
+    }
     this.trace = trace;
     this.diffOn = false;
     this.diffButton.setAttribute("aria-pressed", "false");
@@ -196,8 +236,24 @@ export class ReadingPane {
   private renderTags(): void {
     const held = this.mark?.failure_modes ?? [];
     const fine = this.mark?.read === true && held.length === 0;
+    // a trace that was judged needs no suggestion
+    if (this.mark?.read) this.suggested = [];
+    const open = new Map(this.suggested.filter((s) => !held.includes(s.failure_mode)).map((s) => [s.failure_mode, s]));
+    const first = [...open.keys()][0];
     const chip = (key: string, label: string, on: boolean, onclick: () => void, cls = "") =>
       h("button", { class: `fs-tag ${cls}`, type: "button", "aria-pressed": on ? "true" : "false", onclick }, key ? kbd(key) : null, bdi(oneLine(label, 60)));
+    const maybe = (mode: string, key: string) => {
+      const s = open.get(mode)!;
+      const sure = `${Math.round(s.confidence * 100)}%?`;
+      const said = `Suggested, nothing is written yet: ${oneLine(mode, 60)}, ${sure}`;
+      return h(
+        "button",
+        { class: "fs-tag fs-tag-suggested", type: "button", "aria-pressed": "false", "aria-label": said, title: oneLine(s.reason, 300), onclick: () => this.events.toggleMode(mode) },
+        key ? kbd(key) : null, bdi(oneLine(mode, 60)), h("span", { class: "fs-sure" }, sure), mode === first ? kbd("y") : null,
+      );
+    };
+    this.why.hidden = first === undefined;
+    this.why.textContent = first === undefined ? "" : `Suggested: ${oneLine(open.get(first)!.reason, 240)}`;
     const extra = held.filter((m) => !this.modes.includes(m));
     const all = [...this.modes, ...extra];
     const focused = [...this.tags.children].indexOf(document.activeElement as Element);
@@ -206,9 +262,13 @@ export class ReadingPane {
       chip("0", "fine", fine, () => this.events.fine(), "fs-tag-fine"),
       ...all
         // past the ninth there is no key; those in use on this trace still show
-        .filter((m, k) => k < 9 || held.includes(m))
-        .map((m) => chip(this.modes.indexOf(m) < 9 && this.modes.includes(m) ? String(this.modes.indexOf(m) + 1) : "", m, held.includes(m), () => this.events.toggleMode(m))),
+        .filter((m, k) => k < 9 || held.includes(m) || open.has(m))
+        .map((m) => {
+          const key = this.modes.indexOf(m) < 9 && this.modes.includes(m) ? String(this.modes.indexOf(m) + 1) : "";
+          return open.has(m) ? maybe(m, key) : chip(key, m, held.includes(m), () => this.events.toggleMode(m));
+        }),
       h("button", { class: "fs-tag fs-tag-new", type: "button", onclick: () => this.events.newTag() }, kbd("t"), all.length > 9 ? `new or one of ${all.length}…` : "new tag…"),
+      all.length ? h("button", { class: "fs-tag fs-tag-new", type: "button", title: "Unread traces most like those with a failure mode (Shift and m)", onclick: () => this.events.moreLikeTag() }, kbd("M"), "more like a tag…") : null,
     );
     if (focused >= 0) (this.tags.children[Math.min(focused, this.tags.childElementCount - 1)] as HTMLElement).focus();
   }

@@ -1,6 +1,6 @@
 // What is known of the review: asks Python, keeps what it answered, and calls nothing saved before Python did.
 
-import { type Answer, bytes, Channel, type ClusterCard, type Hello, type Mark, type Model, type Push, type State, type Trace } from "./protocol";
+import { type Answer, bytes, Channel, type ClusterCard, type Hello, type Mark, type Model, type Order, type Push, type State, type Suggested, type Trace } from "./protocol";
 import type { Selection } from "./selection";
 import type { Shell } from "./shell";
 import { oneLine } from "./text";
@@ -8,6 +8,7 @@ import { oneLine } from "./text";
 const POLL_MS = 2000;
 const SOON_MS = 120;
 const KEEP = 80;
+const PLACING_MS = 1500;
 
 /** What the panes must hear of. */
 interface Events {
@@ -20,6 +21,8 @@ interface Events {
   read(): void;
   /** What is said of a trace is another. */
   mark(trace: Trace): void;
+  /** Enough was read that the rest has another order. */
+  order(order: Order): void;
 }
 
 export class Review {
@@ -31,11 +34,13 @@ export class Review {
   readonly traces = new Map<number, Trace>();
   cards = new Map<number, ClusterCard>();
   readonly reasons = new Map<number, string>();
+  batches = 0;
   private readonly asked = new Map<number, Promise<Trace>>();
   private ownWrites = 0;
   private pending = 0;
   private pollTimer = 0;
   private soonTimer = 0;
+  private placingTimer = 0;
 
   constructor(
     model: Model,
@@ -51,13 +56,19 @@ export class Review {
     this.labels = new Int32Array(bytes(hello.buffers[1]).buffer);
     this.read = new Uint8Array(hello.n);
     this.cards = new Map(hello.clusters.map((c) => [c.cluster, c]));
-    hello.plan.forEach((row, k) => this.reasons.set(row, hello.reasons[k] ?? ""));
+    this.hold(hello);
+  }
+
+  private hold(order: Order): void {
+    order.plan.forEach((row, k) => this.reasons.set(row, order.reasons[k] ?? ""));
+    this.batches = order.batches;
   }
 
   close(): void {
     this.channel.close();
     clearInterval(this.pollTimer);
     clearTimeout(this.soonTimer);
+    clearTimeout(this.placingTimer);
   }
 
   /** Whether there is no review to write to, only a clustering to look at. */
@@ -156,7 +167,8 @@ export class Review {
     this.on.modes(this.state.modes);
   }
 
-  async annotate(what: Partial<Mark>, row = this.selection.current): Promise<void> {
+  /** `agreed` are those of the failure modes that were suggested, with their confidence. */
+  async annotate(what: Partial<Mark>, row = this.selection.current, agreed: Record<string, number> = {}): Promise<void> {
     const trace = row === null ? undefined : this.traces.get(row);
     if (row === null || !trace || !this.hello) return;
     const before = trace.mark;
@@ -165,7 +177,7 @@ export class Review {
       trace.mark = { ...before, ...what, read: true };
       this.on.mark(trace);
     }
-    const answer = await this.write<{ mark: Mark }>("annotate", { row, ...what }, () => "Saved");
+    const answer = await this.write<{ mark: Mark }>("annotate", { row, ...what, ...(Object.keys(agreed).length ? { suggested: agreed } : {}) }, () => "Saved");
     if (answer) {
       this.read[row] = answer.mark.read ? 1 : 0;
       this.on.read();
@@ -173,6 +185,22 @@ export class Review {
     // an answer that a later key has overtaken must not undo it on the screen
     if (this.pending === 0 || !answer) trace.mark = answer ? answer.mark : before;
     this.on.mark(trace);
+  }
+
+  // suggestions -----------------------------------------------------------------------------------------------------
+
+  /** What is suggested for an unread trace; asked again while Python still places the traces. */
+  async suggest(row: number, show: (answer: Suggested) => void): Promise<void> {
+    clearTimeout(this.placingTimer);
+    if (this.looking || this.state.modes.length === 0) return;
+    try {
+      const answer = await this.channel.ask<Suggested>("suggest", { row });
+      if (this.selection.current !== row) return;
+      show(answer);
+      if (!answer.ready) this.placingTimer = setTimeout(() => void this.suggest(row, show), PLACING_MS) as unknown as number;
+    } catch (error) {
+      this.shell.fail(error);
+    }
   }
 
   // state that others change too ----------------------------------------------------------------------------------------
@@ -201,6 +229,11 @@ export class Review {
       if (read.length === this.read.length) this.read = read;
       this.on.state(state);
       if (foreign) this.forget();
+      if ((state.batches ?? this.batches) !== this.batches) {
+        const order = await this.channel.ask<Order>("queue");
+        this.hold(order);
+        this.on.order(order);
+      }
     } catch (error) {
       this.shell.fail(error);
     }

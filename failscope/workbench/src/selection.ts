@@ -2,7 +2,16 @@
 
 const AHEAD = 5;
 
+/** Some traces to go through for a while, and the trace to come back to. */
+export interface Walk {
+  rows: number[];
+  reasons: Map<number, string>;
+  says: string;
+  from: number | null;
+}
+
 export class Selection {
+  walk: Walk | null = null;
   lassoed: Uint32Array | null = null;
   cluster: number | null = null;
   current: number | null = null;
@@ -16,6 +25,29 @@ export class Selection {
     this.queue = plan;
   }
 
+  /**
+   * Take a new order for what lies ahead; what was gone through keeps its place, and so does the current trace.
+   * Whether anything moved.
+   */
+  renew(plan: number[], read: Uint8Array): boolean {
+    const at = this.current === null ? -1 : this.plan.indexOf(this.current);
+    const here = this.plan.slice(0, at + 1);
+    const gone = new Set(here);
+    const head = [...plan.filter((row) => read[row] && !gone.has(row)), ...here];
+    const passed = new Set(head);
+    const renewed = [...head, ...plan.filter((row) => !passed.has(row))];
+    const moved = renewed.length !== this.plan.length || renewed.some((row, k) => row !== this.plan[k]);
+    this.plan = renewed;
+    this.reorder();
+    return moved;
+  }
+
+  /** The unread trace of the plan that comes after the current one, null for none. */
+  ahead(read: Uint8Array): number | null {
+    const at = this.current === null ? -1 : this.plan.indexOf(this.current);
+    return this.plan.find((row, k) => k > at && !read[row]) ?? null;
+  }
+
   /** Queue what is selected, planned rows first; returns the selected rows, null when nothing is selected. */
   reorder(): number[] | null {
     let rows: number[] | null = null;
@@ -25,6 +57,10 @@ export class Selection {
       const found: number[] = [];
       this.labels.forEach((label, row) => label === this.cluster && found.push(row));
       rows = found;
+    }
+    if (this.walk) {
+      this.queue = this.walk.rows;
+      return rows;
     }
     if (rows === null) {
       this.queue = this.plan;

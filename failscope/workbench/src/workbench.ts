@@ -4,12 +4,12 @@ import { Actions } from "./actions";
 import { ClusterList } from "./clusters";
 import { Dialogs } from "./dialogs";
 import { MapPane } from "./mappane";
-import { bytes, type Hello, type Model, type Nearest, type Piece, type Push, type State, type Trace } from "./protocol";
+import { bytes, type Hello, type Model, type Nearest, type Order, type Piece, type Push, type State, type Trace, type WalkSaid } from "./protocol";
 import { type Place, ReadingPane } from "./reading";
 import { Review } from "./review";
 import { Selection } from "./selection";
 import { painted, type Pane, Shell } from "./shell";
-import { count } from "./text";
+import { count, oneLine, plural } from "./text";
 
 class Workbench {
   private readonly shell: Shell;
@@ -36,12 +36,14 @@ class Workbench {
       mark: (trace) => {
         if (trace.row === selection.current) pane.setMark(trace.mark, trace.proposed);
       },
+      order: (order) => this.renewed(order),
     }));
     const map = (this.map = new MapPane(review, selection, shell, {
       pick: (row) => void this.open(row, { pane: "reading" }),
       lasso: (rows) => void this.lasso(rows),
       clear: () => this.clear(),
       tagGroup: () => this.actions.askGroupTag(),
+      moreLike: () => this.actions.moreLike(),
       swatches: (swatches) => {
         list.setSwatches(swatches);
         this.placeAgain();
@@ -57,6 +59,9 @@ class Workbench {
       say: (row, what, text) => this.actions.say(row, what, text),
       propose: () => this.actions.askGolden(),
       undo: () => void this.actions.undo(),
+      moreLike: () => void this.moreLike({ row: selection.current ?? 0 }),
+      moreLikeTag: () => this.actions.askMoreLikeTag(),
+      back: () => this.back(),
       more: (row, part, start) => review.channel.ask<Piece>("more", { row, part, start }),
       nearest: (row) => review.channel.ask<Nearest>("nearest", { row }),
       open: (row) => void this.open(row, { pane: "reading" }),
@@ -66,10 +71,12 @@ class Workbench {
       {
         step: (by) => void this.step(by),
         unread: () => {
+          this.endWalk();
           this.clear();
           void this.open(this.firstUnread());
         },
         clear: () => this.clear(),
+        moreLike: (what) => void this.moreLike(what),
       },
     );
     shell.main.append(map.el, list.el, pane.el);
@@ -118,6 +125,7 @@ class Workbench {
     if (!this.review.hello) return; // hello's answer will say the same
     if (push.push === "open") void this.open(push.row, { pane: "reading" });
     else if (push.push === "color") void this.map.recolor(push.by);
+    else if (push.push === "walk") this.walk(push, new Uint32Array(bytes(buffers[0]).buffer));
     else if (push.push === "state") void this.review.refresh();
     else {
       const rows = new Uint32Array(bytes(buffers[0]).buffer);
@@ -132,11 +140,78 @@ class Workbench {
     this.shell.setProgress(state.progress);
     this.map.drawState();
     if (this.map.by === "tag") void this.map.recolor("tag");
+    this.suggest();
+  }
+
+  /** The rest of the plan has another order; the trace that is read and those before it stay where they are. */
+  private renewed(order: Order): void {
+    const { review, selection } = this;
+    const moved = selection.renew(order.plan, review.read);
+    this.shell.root.dataset.batches = String(order.batches);
+    this.placeAgain();
+    const next = selection.ahead(review.read);
+    if (!moved || next === null) return;
+    const why = review.reasons.get(next);
+    this.pane.setRenewed(`Order renewed after ${plural(order.reads, "read")}.${why ? ` Next: ${oneLine(why, 140)}` : ""}`);
+    review.prefetch();
+  }
+
+  /** Ask what is suggested for the current trace, unless it was judged. */
+  private suggest(): void {
+    const { current } = this.selection;
+    if (current === null || !this.review.traces.has(current)) return;
+    if (this.review.read[current]) this.pane.setSuggested([]);
+    else void this.review.suggest(current, ({ suggested }) => this.pane.setSuggested(suggested));
+  }
+
+  // a walk through some traces, and back ----------------------------------------------------------------------------
+
+  private async moreLike(what: { row: number } | { failure_mode: string } | { rows: Uint32Array }): Promise<void> {
+    this.shell.setStatus("Looking for more…", "busy");
+    try {
+      const answer = "rows" in what ? await this.review.channel.ask<WalkSaid>("more_like", {}, [what.rows]) : await this.review.channel.ask<WalkSaid>("more_like", what);
+      this.shell.setStatus("", "");
+      this.walk(answer, new Uint32Array(bytes(answer.buffers[0]).buffer));
+    } catch (error) {
+      this.shell.setStatus("", "");
+      this.shell.fail(error);
+    }
+  }
+
+  private walk(said: WalkSaid, rows: Uint32Array): void {
+    const { selection } = this;
+    if (rows.length === 0) {
+      this.shell.note("Nothing unread is left that is like it");
+      return;
+    }
+    const reasons = new Map([...rows].map((row, k) => [row, said.reasons[k] ?? ""]));
+    selection.walk = { rows: [...rows], reasons, says: said.says, from: selection.walk ? selection.walk.from : selection.current };
+    this.shell.root.dataset.walk = String(rows.length);
+    this.pane.setWalk(`${plural(rows.length, "trace")} ${said.says}`);
+    this.filtered();
+    void this.open(rows[0]!, { pane: "reading" });
+  }
+
+  /** Whether there was a walk to come back from. */
+  private back(): boolean {
+    const { walk } = this.selection;
+    if (!walk) return false;
+    this.endWalk();
+    this.filtered();
+    if (walk.from !== null) void this.open(walk.from);
+    return true;
+  }
+
+  private endWalk(): void {
+    this.selection.walk = null;
+    delete this.shell.root.dataset.walk;
+    this.pane.setWalk(null);
   }
 
   // selection -----------------------------------------------------------------------------------------------------
 
   private choose(cluster: number | null): void {
+    this.endWalk();
     this.selection.cluster = cluster;
     if (cluster !== null) this.dropLasso();
     this.list.setChosen(cluster);
@@ -160,6 +235,7 @@ class Workbench {
   }
 
   private selectRows(rows: Uint32Array): void {
+    this.endWalk();
     this.selection.lassoed = rows.length ? rows : null;
     this.selection.cluster = null;
     this.list.setChosen(null);
@@ -175,6 +251,7 @@ class Workbench {
   }
 
   private clear(): void {
+    if (this.back()) return;
     this.dropLasso();
     this.selection.cluster = null;
     this.list.setChosen(null);
@@ -215,6 +292,7 @@ class Workbench {
       painted("trace");
       this.shell.root.dataset.trace = trace.trace_id;
       this.review.prefetch();
+      this.suggest();
     } catch (error) {
       this.shell.fail(error);
     }
@@ -228,13 +306,15 @@ class Workbench {
   }
 
   private placeOf(trace: Trace): Place {
-    const { lassoed, cluster, queue } = this.selection;
+    const { lassoed, cluster, queue, walk } = this.selection;
     const { row } = trace;
     const at = this.selection.at(row);
-    const where = lassoed ? " selected" : cluster !== null ? " in the cluster" : "";
+    const where = walk ? " alike" : lassoed ? " selected" : cluster !== null ? " in the cluster" : "";
+    const reason = walk?.reasons.get(row) || this.review.reasons.get(row) || (at >= 0 ? "not in the plan" : "");
+    const counts = trace.alike > 0 ? `counts for ${count(trace.alike)} more with the same or nearly the same output` : "";
     return {
       position: at >= 0 ? `${count(at + 1)} of ${count(queue.length)}${where}` : "outside the plan",
-      reason: this.review.reasons.get(row) ?? (at >= 0 ? "not in the plan" : ""),
+      reason: [reason, counts].filter(Boolean).join(" · "),
       cluster: this.review.clusterName(trace.cluster),
       phrases: this.review.cards.get(trace.cluster)?.phrases ?? [],
       swatch: this.map.swatches.get(trace.cluster),
