@@ -7,7 +7,7 @@ import sys
 
 from benchmarks.report import ROOT
 
-NAMES = ("pipeline", "discovery", "workbench", "demo")
+NAMES = ("pipeline", "discovery", "clusters", "views", "suggestions", "scale", "workbench", "demo")
 
 
 def main() -> None:

@@ -1,123 +1,224 @@
 """How many distinct failure modes a reviewer has met after each of 300 reads, by the order that a method proposes.
 
-    python -m benchmarks.discovery
+    python -m benchmarks.discovery [--sets ifeval_en bfcl] [--seeds 20] [--peer-seeds 5]
 
-4,000 rows of each labelled set (fixed seed), labels hidden, no signal. A mode counts when it has at least 3 rows.
-The figure is the mean share of modes met over the 300 reads. Methods: uniform random sampling (20 seeds), BERTopic's
-default steps (UMAP to 5 dimensions, HDBSCAN) on the output's vectors, walked round-robin with noise last, and
-failscope's default plan, half of which is itself a random sample.
+4,000 rows of each labelled set are drawn, labels hidden; a method proposes an order, and the label of a trace is
+revealed when it is read. A mode counts when it has at least 3 rows. AUC is the mean share of the modes met over the
+300 reads. Each seed draws another sample, another signal and another order; random orders are drawn 20 times a sample.
+An adaptive plan gets the labels of what was read after every 10 reads. The default plan runs on all samples without a signal
+and with the weak one; the other settings, the other strategy, the peers and the walks over clusters on the first few.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 import failscope as fs
-from benchmarks.report import ROOT, SHARED, save, table
+from benchmarks import peers
+from benchmarks.labelled import READS, ROWS, SETS, SIGNALS, Sample, curve, labelled, sample
+from benchmarks.report import save, table
 
-ROWS, READS = 4_000, 300
-SETS = ("ifeval_en", "bfcl", "xstest", "halueval_general", "support_bot")
-
-
-def labelled(name: str) -> tuple[fs.Traces, dict[str, set[str]]]:
-    """A sample of one set without its labels, and the labels by trace id."""
-    if name == "support_bot":
-        traces = fs.read(ROOT / "sample_data" / "support_bot.jsonl.gz", progress=False)
-        truth = pd.read_csv(
-            ROOT / "sample_data" / "support_bot_truth.csv", index_col="trace_id", keep_default_na=False
-        )
-        modes = truth["failure_mode"].map(lambda m: {m} - {""})
-    else:
-        raw = pd.read_json(SHARED / f"{name}.jsonl.gz", lines=True).drop_duplicates("id").set_index("id")
-        several = (
-            raw["failure_modes"] if "failure_modes" in raw else pd.Series(None, index=raw.index, dtype=object)
-        )
-        modes = pd.Series(
-            [
-                set(many) if isinstance(many, list) else {one}
-                for many, one in zip(several, raw["failure_mode"], strict=True)
-            ],
-            index=raw.index,
-        ).map(lambda said: said - {"ok"})
-        kept = raw[[c for c in ("input", "output", "context") if c in raw]].fillna("")
-        if name == "ifeval_en":
-            kept = kept.drop(columns="context")  # it names the constraints, which production logs do not
-        traces = fs.Traces.from_frame(kept.rename_axis("trace_id").reset_index())
-    picks = np.random.default_rng(0).permutation(np.sort(traces.trace_ids.astype(str)))[:ROWS]
-    # without its signals: this is the setting in which nobody flagged anything
-    return replace(traces.take(picks), signals={}), {i: modes[i] for i in picks}
+MAIN = ("no signal", "weak 35/5")
+BATCH = 10
+ORDERS = 20
+VIEWS = ("behaviour", "response", "topic", "residual", "topic+behaviour")
+RANDOM, FLAGGED = "uniform random", "random among flagged"
+STATIC, ADAPTIVE = "failscope, balanced", "failscope, balanced, adaptive"
+EXPLORE, EXPLORE_ADAPTIVE = "failscope, explore", "failscope, explore, adaptive"
 
 
-def curve(order: Iterable[str], modes: dict[str, set[str]]) -> float:
-    """The mean share of the modes met over the reads."""
-    counts = pd.Series([m for said in modes.values() for m in said]).value_counts()
-    there = set(counts.index[counts >= 3])
-    met: set[str] = set()
-    shares = []
-    for trace_id in list(order)[:READS]:
-        met |= modes[trace_id] & there
-        shares.append(len(met) / len(there))
-    return float(np.mean(shares))
+def one(name: str, seed: int, with_peers: bool) -> dict[str, dict[str, dict[str, Any]]]:
+    """All methods on one drawn sample: setting -> method -> its figures."""
+    drawn = sample(name, seed)
+    found = {view: _found(drawn, view, seed) for view in (VIEWS if with_peers else VIEWS[:1])}
+    figures, labels = {}, {}
+    for setting in SIGNALS if with_peers else MAIN:
+        curves = dict(_curves(drawn, setting, seed, found, labels if with_peers else None))
+        chance = curves[RANDOM][0]
+        figures[setting] = {
+            method: _figures(np.mean(several, axis=0), chance) for method, several in curves.items()
+        }
+    return figures
 
 
-def random_order(traces: fs.Traces, seed: int) -> list[str]:
-    """What teams do today."""
-    return list(np.random.default_rng(seed).permutation(traces.trace_ids))
+def _curves(
+    drawn: Sample,
+    setting: str,
+    seed: int,
+    found: dict[str, fs.Clustering],
+    labels: dict[str, np.ndarray] | None,
+) -> Iterator[tuple[str, list[np.ndarray]]]:
+    ids = np.sort(drawn.traces.trace_ids.astype(str))
+    flags = drawn.flags(setting, seed)
+    shuffled = [np.random.default_rng([seed, k]).permutation(ids) for k in range(ORDERS)]
+    yield RANDOM, [np.mean([curve(order, drawn) for order in shuffled], axis=0)]
+    if flags is not None:
+        first = [order[np.argsort(~flags[order].to_numpy(), kind="stable")] for order in shuffled]
+        yield FLAGGED, [curve(order, drawn) for order in first]
+    seen = replace(found["behaviour"], traces=drawn.flagged(setting, seed))
+    plans = [(STATIC, ADAPTIVE, "balanced"), (EXPLORE, EXPLORE_ADAPTIVE, "explore")]
+    for static, adaptive, strategy in plans if labels is not None else plans[:1]:
+        plan = fs.plan_review(seen, budget=READS, strategy=strategy, random_state=seed)
+        yield static, [curve(plan.frame["trace_id"], drawn)]
+        yield adaptive, [curve(adapted(plan, drawn), drawn)]
+    if labels is None:
+        return
+    if setting == "no signal":
+        for view, groups in found.items():
+            turns = peers.round_robin(groups.labels, list(groups.trace_ids), seed)
+            yield f"clusters of the {view} view", [curve(turns, drawn)]
+    for peer in peers.PEERS:
+        # only Phoenix's walk looks at the flags; the others read the same in every setting
+        if setting == "no signal" or peer == "Phoenix cookbook":
+            yield peer, [curve(_peer(peer, drawn, labels, flags, seed), drawn)]
 
 
-def peer_order(traces: fs.Traces, seed: int) -> list[str]:
-    """BERTopic's default steps on our vectors, its topics walked in turn, noise last."""
-    import hdbscan
-    import umap
-
-    vectors = fs.embed_texts(list(traces.frame["output"]), progress=False)
-    low = umap.UMAP(
-        n_neighbors=15, n_components=5, metric="cosine", min_dist=0.0, random_state=seed, n_jobs=1
-    ).fit_transform(vectors)
-    labels = hdbscan.HDBSCAN(min_cluster_size=10).fit_predict(low)
-    frame = pd.DataFrame({"trace_id": traces.trace_ids, "cluster": labels}).sample(frac=1, random_state=seed)
-    frame["turn"] = frame.groupby("cluster").cumcount() + np.where(frame["cluster"] < 0, len(frame), 0)
-    return frame.sort_values(["turn", "cluster"], kind="stable")["trace_id"].tolist()
+def adapted(plan: fs.ReviewPlan, drawn: Sample) -> list[str]:
+    """The order in which a reviewer reads a plan that learns after every ``BATCH`` reads."""
+    read: dict[str, list[str]] = {}
+    while len(read) < min(READS, len(plan)):
+        unread = plan.frame.loc[~plan.frame["trace_id"].isin(list(read)), "trace_id"]
+        read |= {i: sorted(drawn.modes[i]) for i in unread.head(BATCH)}
+        plan = plan.adapt(read)
+    return list(read)
 
 
-def our_order(traces: fs.Traces, seed: int) -> list[str]:
-    """The default view and the default plan."""
-    found = fs.cluster(traces, projector=None, random_state=seed, progress=False)
-    return fs.plan_review(found, budget=READS, random_state=seed).frame["trace_id"].tolist()
+def _found(drawn: Sample, view: str, seed: int) -> fs.Clustering:
+    return fs.cluster(drawn.traces, view, projector=None, random_state=seed, progress=False)
 
 
-METHODS: dict[str, tuple[Callable[[fs.Traces, int], list[str]], int]] = {
-    "uniform random": (random_order, 20),
-    "BERTopic's steps, round-robin": (peer_order, 3),
-    "failscope, balanced plan": (our_order, 5),
-}
+def _peer(
+    name: str, drawn: Sample, labels: dict[str, np.ndarray], flags: pd.Series | None, seed: int
+) -> list[str]:
+    """One peer's walk; its groups do not depend on the flags and are made once a sample."""
+    ids = np.sort(drawn.traces.trace_ids.astype(str))
+    if name not in labels:
+        texts = drawn.traces.frame.loc[ids, peers.PEERS[name].embeds].tolist()
+        vectors = fs.embed_texts(texts, cache=drawn.traces.vectors, progress=False)
+        labels[name] = peers.PEERS[name].labels(vectors, seed)
+    if name == "Phoenix cookbook":
+        flagged = None if flags is None else flags[ids].to_numpy()
+        return peers.phoenix_sample(labels[name], list(ids), seed, flagged=flagged)
+    return peers.round_robin(labels[name], list(ids), seed)
+
+
+def _figures(met: np.ndarray, chance: np.ndarray | list[np.ndarray]) -> dict[str, Any]:
+    """AUC, modes met, and how many random reads would have met as many as this order's 100."""
+    chance = np.asarray(chance)
+    at = met[min(99, len(met) - 1)]
+    enough = np.flatnonzero(chance >= at - 1e-12)
+    return {
+        "auc": float(met.mean()),
+        "met": {str(n): float(met[min(n, len(met)) - 1]) for n in (50, 100, 300)},
+        # None: more than 300 reads
+        "random_reads": int(enough[0]) + 1 if len(enough) else None,
+        "curve": [round(float(x), 4) for x in met[9::10]],
+    }
+
+
+def structure(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """How well clusters match the modes: per mode the best F1 of any cluster in any layer, and AMI among failures."""
+    from sklearn.metrics import adjusted_mutual_info_score as ami
+
+    drawn = sample(name, 0)
+    modes: dict[str, Any] = {}
+    agreement: dict[str, Any] = {}
+    topics = peers.PEERS["EVoC"]  # a stand-in for the topic: groups of the inputs' vectors
+    inputs = fs.embed_texts(drawn.traces.frame["input"].tolist(), cache=drawn.traces.vectors, progress=False)
+    topic = topics.labels(inputs, 0)
+    failed = np.array([bool(drawn.modes[i]) for i in drawn.traces.trace_ids])
+    first = np.array([min(drawn.modes[i], default="") for i in drawn.traces.trace_ids])
+    for view in VIEWS:
+        found = _found(drawn, view, 0)
+        agreement[view] = {
+            "modes": float(ami(first[failed], found.labels[failed])) if failed.any() else None,
+            "topic": float(ami(topic, found.labels)),
+        }
+        for mode in sorted(drawn.counted):
+            has = np.array([mode in drawn.modes[i] for i in drawn.traces.trace_ids])
+            entry = modes.setdefault(mode, {"rows": int(has.sum())})
+            entry[view] = max(_best_f1(layer, has) for layer in found.layers)
+    return modes, agreement
+
+
+def _best_f1(labels: np.ndarray, has: np.ndarray) -> float:
+    both = np.bincount(labels[has], minlength=labels.max() + 1)
+    return float((2 * both / (np.bincount(labels, minlength=labels.max() + 1) + has.sum())).max())
+
+
+def _gather(runs: list[dict[str, dict[str, dict[str, Any]]]]) -> dict[str, Any]:
+    """Setting -> method -> lists over the seeds, curves averaged."""
+    gathered: dict[str, Any] = {}
+    for setting in SIGNALS:
+        gathered[setting] = {}
+        for method in dict.fromkeys(m for run in runs for m in run.get(setting, ())):
+            several = [run[setting][method] for run in runs if method in run.get(setting, ())]
+            gathered[setting][method] = {
+                "auc": [f["auc"] for f in several],
+                "met": {n: [f["met"][n] for f in several] for n in ("50", "100", "300")},
+                "random_reads": [f["random_reads"] for f in several],
+                "curve": np.mean([f["curve"] for f in several], axis=0).round(4).tolist(),
+            }
+    return gathered
 
 
 def main() -> None:
     """Measure, print, save."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sets", nargs="*", default=SETS)
-    results: dict[str, dict[str, list[float]]] = {method: {} for method in METHODS}
-    for name in parser.parse_args().sets:
-        traces, modes = labelled(name)
-        for method, (order, seeds) in METHODS.items():
-            results[method][name] = [curve(order(traces, seed), modes) for seed in range(seeds)]
-    rows = [
-        {
-            "order of review": method,
-            **{
-                name: f"{np.mean(v):.3f} ± {1.96 * np.std(v) / len(v) ** 0.5:.3f}" for name, v in sets.items()
-            },
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--sets", nargs="*", default=SETS, choices=SETS)
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument(
+        "--peer-seeds", type=int, default=5, help="the peers run on the first so many samples"
+    )
+    args = parser.parse_args()
+    os.environ["OMP_NUM_THREADS"] = "1"  # one process a core instead
+    curves: dict[str, Any] = {setting: {} for setting in SIGNALS}
+    modes, agreement, sets = {}, {}, {}
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+        jobs = {
+            name: [pool.submit(one, name, seed, seed < args.peer_seeds) for seed in range(args.seeds)]
+            for name in args.sets
         }
-        for method, sets in results.items()
-    ]
-    print(table(rows))
-    save("discovery", {"auc": results})
+        structures = {name: pool.submit(structure, name) for name in args.sets}
+        for name in args.sets:
+            gathered = _gather([job.result() for job in jobs[name]])
+            for setting in SIGNALS:
+                curves[setting][name] = gathered[setting]
+            modes[name], agreement[name] = structures[name].result()
+            drawn = sample(name, 0)
+            sets[name] = {
+                "rows": len(drawn.traces),
+                "of": len(labelled(name).traces),
+                "modes": len(drawn.counted),
+                "failure_rate": float(np.mean([bool(m) for m in drawn.modes.values()])),
+            }
+            print(f"\n{name}\n" + table(_rows(gathered)), flush=True)
+    save(
+        "discovery",
+        {"reads": READS, "rows": ROWS, "sets": sets, "curves": curves, "modes": modes, "ami": agreement},
+    )
+
+
+def _rows(gathered: dict[str, Any]) -> list[dict[str, Any]]:
+    methods = dict.fromkeys(m for setting in gathered.values() for m in setting)
+    return [{"order of review": m} | {s: _cell(gathered[s], m) for s in gathered} for m in methods]
+
+
+def _cell(methods: dict[str, Any], method: str) -> str:
+    if method not in methods:
+        return ""
+    auc = np.array(methods[method]["auc"])
+    ratio = auc / np.array(methods[RANDOM]["auc"][: len(auc)])
+    return f"{auc.mean():.3f} ({ratio.mean():.2f} of random)"
 
 
 if __name__ == "__main__":

@@ -19,7 +19,13 @@ from benchmarks.report import ROOT, SHARED, save, table
 
 sys.path.insert(0, str(ROOT))
 
-LIMITS = {"first frame": 2.0, "lasso to Python": 0.3, "recolour": 0.7, "next trace": 0.05}
+LIMITS = {
+    "first frame": 2.0,
+    "pan, a frame": 0.05,
+    "lasso to Python": 0.3,
+    "recolour": 0.7,
+    "next trace": 0.05,
+}
 COLORS = ("week", "cluster", "behaviour:length", "model", "signal:flagged")
 
 SETUP = """
@@ -92,6 +98,26 @@ def first_frame(lab: Any, page: Any) -> dict[str, float]:
     }
 
 
+def pan(page: Any, turn: int) -> list[float]:
+    """Seconds between frames while the mouse drags the map to and fro, after the wheel has zoomed in."""
+    box = page.locator(".fs-map").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.wheel(0, -120 if turn % 2 else 120)
+    page.mouse.down()
+    page.evaluate(
+        """() => { window.gaps = []; let last = performance.now(); window.panning = true;
+            const step = (t) => { gaps.push(t - last); last = t; if (window.panning) requestAnimationFrame(step); };
+            requestAnimationFrame((t) => { last = t; requestAnimationFrame(step); }); }"""
+    )
+    page.mouse.move(x + 160, y + 60, steps=40)
+    page.mouse.move(x, y, steps=40)
+    gaps = page.evaluate("() => { window.panning = false; return gaps; }")
+    page.mouse.up()
+    page.wait_for_timeout(400)
+    return [float(gap) / 1000 for gap in gaps]
+
+
 def lasso(page: Any, size: float) -> float:
     """Seconds from letting the mouse go to the answer that Python gives once it holds the selection."""
     box = page.locator(".fs-map").bounding_box()
@@ -152,6 +178,7 @@ def measure(points: int, repeats: int) -> dict[str, Any]:
             page.evaluate(
                 "() => document.addEventListener('keydown', (e) => { window.pressed = e.timeStamp; }, true)"
             )
+            pans = [gap for turn in range(repeats) for gap in pan(page, turn)]
             lassos, selected = [], []
             for k in range(repeats):
                 lassos.append(lasso(page, 60 + 10 * k))
@@ -169,6 +196,7 @@ def measure(points: int, repeats: int) -> dict[str, Any]:
         "first frame": [f["colored"] for f in frames],
         "first frame, grey": [f["points"] for f in frames],
         "first trace": [f["trace"] for f in frames],
+        "pan, a frame": pans,
         "lasso to Python": lassos,
         "points in the lasso": selected,
         "recolour": recolors,
