@@ -1,6 +1,6 @@
 # make demo      set up, then open the main job in JupyterLab (ARGS=--no-browser: run it headless to the end)
 # make test      set up, then every check and test
-# make lint | notebooks | widget | bench
+# make lint | notebooks | widget | bench | results
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -8,7 +8,7 @@ READY := .venv/.ready
 WIDGET := failscope/workbench
 ARGS ?=
 
-.PHONY: demo test lint notebooks widget bench clean
+.PHONY: demo test lint notebooks widget bench results clean
 
 demo: $(READY)
 	$(BIN)/python scripts/demo.py $(ARGS)
@@ -32,6 +32,9 @@ widget: $(WIDGET)/node_modules/.ready
 bench: $(READY)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,bench]'
 	$(BIN)/python -m benchmarks $(ARGS)
+
+results: $(READY)
+	$(BIN)/python -m scripts.results_page
 
 # Installed once and again when what is installed changes; the numba functions are compiled here, not in the demo.
 $(READY): pyproject.toml constraints.txt
