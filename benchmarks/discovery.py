@@ -1,12 +1,12 @@
 """How many distinct failure modes a reviewer has met after each of 300 reads, by the order that a method proposes.
 
-    python -m benchmarks.discovery [--sets ifeval_en bfcl] [--seeds 20] [--peer-seeds 5]
+    python -m benchmarks.discovery [--sets ifeval_en bfcl] [--seeds 20] [--peer-seeds 5] [--weak-seeds 10]
 
 4,000 rows of each labelled set are drawn, labels hidden; a method proposes an order, and the label of a trace is
 revealed when it is read. A mode counts when it has at least 3 rows. AUC is the mean share of the modes met over the
 300 reads. Each seed draws another sample, another signal and another order; random orders are drawn 20 times a sample.
-An adaptive plan gets the labels of what was read after every 10 reads. The default plan runs on all samples without a signal
-and with the weak one; the other settings, the other strategy, the peers and the walks over clusters on the first few.
+An adaptive plan gets the labels of what was read after every 10 reads. The default plan runs on all samples without a signal;
+the settings with one, the other strategy, the peers and the walks over clusters on the first few, as the counts say.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from benchmarks import peers
 from benchmarks.labelled import READS, ROWS, SETS, SIGNALS, Sample, curve, labelled, sample
 from benchmarks.report import save, table
 
-MAIN = ("no signal", "weak 35/5")
 BATCH = 10
 ORDERS = 20
 VIEWS = ("behaviour", "response", "topic", "residual", "topic+behaviour")
@@ -36,12 +35,14 @@ STATIC, ADAPTIVE = "failscope, balanced", "failscope, balanced, adaptive"
 EXPLORE, EXPLORE_ADAPTIVE = "failscope, explore", "failscope, explore, adaptive"
 
 
-def one(name: str, seed: int, with_peers: bool) -> dict[str, dict[str, dict[str, Any]]]:
+def one(
+    name: str, seed: int, settings: tuple[str, ...], with_peers: bool
+) -> dict[str, dict[str, dict[str, Any]]]:
     """All methods on one drawn sample: setting -> method -> its figures."""
     drawn = sample(name, seed)
     found = {view: _found(drawn, view, seed) for view in (VIEWS if with_peers else VIEWS[:1])}
     figures, labels = {}, {}
-    for setting in SIGNALS if with_peers else MAIN:
+    for setting in settings:
         curves = dict(_curves(drawn, setting, seed, found, labels if with_peers else None))
         chance = curves[RANDOM][0]
         figures[setting] = {
@@ -176,16 +177,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--sets", nargs="*", default=SETS, choices=SETS)
     parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument(
-        "--peer-seeds", type=int, default=5, help="the peers run on the first so many samples"
-    )
+    parser.add_argument("--peer-seeds", type=int, default=5, help="the first so many samples see everything")
+    parser.add_argument("--weak-seeds", type=int, default=10, help="so many see the weak signal")
     args = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"  # one process a core instead
     curves: dict[str, Any] = {setting: {} for setting in SIGNALS}
     modes, agreement, sets = {}, {}, {}
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
         jobs = {
-            name: [pool.submit(one, name, seed, seed < args.peer_seeds) for seed in range(args.seeds)]
+            name: [
+                pool.submit(one, name, seed, settings(seed, args), seed < args.peer_seeds)
+                for seed in range(args.seeds)
+            ]
             for name in args.sets
         }
         structures = {name: pool.submit(structure, name) for name in args.sets}
@@ -206,6 +209,12 @@ def main() -> None:
         "discovery",
         {"reads": READS, "rows": ROWS, "sets": sets, "curves": curves, "modes": modes, "ami": agreement},
     )
+
+
+def settings(seed: int, args: argparse.Namespace) -> tuple[str, ...]:
+    """All of them for the first samples, then the weak signal and none, then none."""
+    every = tuple(SIGNALS)
+    return every if seed < args.peer_seeds else every[: 2 if seed < args.weak_seeds else 1]
 
 
 def _rows(gathered: dict[str, Any]) -> list[dict[str, Any]]:

@@ -20,16 +20,16 @@ SNIPPET = 280
 """Characters of an exemplar that a card shows."""
 
 # JupyterLab's own colours where it defines them, what is inherited elsewhere: both follow a dark theme
-_INK = "var(--jp-content-font-color1, currentColor)"
-_LINE = "var(--jp-border-color2, rgba(128,128,128,.35))"
+INK = "var(--jp-content-font-color1, currentColor)"
+LINE = "var(--jp-border-color2, rgba(128,128,128,.35))"
 _ACCENT = "var(--jp-brand-color1, #1976d2)"
-_FONT = "font: 13px/1.45 var(--jp-ui-font-family, system-ui, sans-serif)"
-_CELL = f"padding: 4px 10px 4px 0; border-bottom: 1px solid {_LINE}; text-align: left; vertical-align: top"
+FONT = "font: 13px/1.45 var(--jp-ui-font-family, system-ui, sans-serif)"
+_CELL = f"padding: 4px 10px 4px 0; border-bottom: 1px solid {LINE}; text-align: left; vertical-align: top"
 _NUMBER = (
     _CELL.replace("text-align: left", "text-align: right")
     + "; font-variant-numeric: tabular-nums; white-space: nowrap"
 )
-_QUIET = "opacity: .72"
+QUIET = "opacity: .72"
 
 # characters that draw nothing, move the cursor or turn the direction of the text after them
 _UNSEEN = re.compile(
@@ -43,10 +43,10 @@ def summary_table(summary: pd.DataFrame, *, title: str, note: str, lift_of: str)
     heads = ["", "cluster", "size", f"lift of {lift_of} (95%)", "q", "stability", "what sets it apart"]
     rows = []
     for c, row in summary.head(TOP).iterrows():
-        size = f"{row['size']:,}<br><span style='{_QUIET}'>{row['share']:.1%}</span>"
+        size = f"{row['size']:,}<br><span style='{QUIET}'>{row['share']:.1%}</span>"
         new = f" <span style='color: {_ACCENT}'>new</span>" if row["new"] else ""
-        apart = text(row["sets_apart"], 400) or f"<span style='{_QUIET}'>nothing in its behaviour</span>"
-        phrases = f"<div style='{_QUIET}'>{text(row['key_phrases'], 120)}</div>" if row["key_phrases"] else ""
+        apart = text(row["sets_apart"], 400) or f"<span style='{QUIET}'>nothing in its behaviour</span>"
+        phrases = f"<div style='{QUIET}'>{text(row['key_phrases'], 120)}</div>" if row["key_phrases"] else ""
         cells = [
             (_NUMBER, str(c)),
             (_CELL + "; min-width: 9em", f"<b>{text(row['name'], 80)}</b>{new}"),
@@ -59,15 +59,15 @@ def summary_table(summary: pd.DataFrame, *, title: str, note: str, lift_of: str)
         rows.append("<tr>" + "".join(f"<td style='{style}'>{cell}</td>" for style, cell in cells) + "</tr>")
     styles = [_NUMBER, _CELL, _NUMBER, _NUMBER, _NUMBER, _NUMBER, _CELL]
     head = "".join(
-        f"<th scope='col' style='{s}; {_QUIET}'>{h}</th>" for s, h in zip(styles, heads, strict=True)
+        f"<th scope='col' style='{s}; {QUIET}'>{h}</th>" for s, h in zip(styles, heads, strict=True)
     )
     more = f" · {len(summary) - TOP:,} more in summary()" if len(summary) > TOP else ""
     return (
-        f"<div style='{_FONT}; color: {_INK}'><div><b>Clustering</b> · {text(title, 400)}</div>"
+        f"<div style='{FONT}; color: {INK}'><div><b>Clustering</b> · {text(title, 400)}</div>"
         f"<div style='margin: 4px 0 6px'>{text(note, 600)}</div>"
         f"<div style='overflow-x: auto'><table style='font: inherit; border-collapse: collapse; width: 100%; table-layout: auto; background: none'>"
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
-        f"<div style='{_QUIET}; margin-top: 4px'>The most suspicious first: by the lower end of the lift{more}.</div></div>"
+        f"<div style='{QUIET}; margin-top: 4px'>The most suspicious first: by the lower end of the lift{more}.</div></div>"
     )
 
 
@@ -82,20 +82,20 @@ def profile_card(profile: ClusterProfile) -> str:
     apart = (
         f"<ul style='margin: 2px 0 0; padding-left: 1.2em'>{apart}</ul>"
         if apart
-        else _nothing("No behaviour or field.")
+        else nothing("No behaviour or field.")
     )
     return (
-        f"<div style='{_FONT}; color: {_INK}; border: 1px solid {_LINE}; border-radius: 6px; padding: 12px 16px; "
+        f"<div style='{FONT}; color: {INK}; border: 1px solid {LINE}; border-radius: 6px; padding: 12px 16px; "
         f"max-width: 920px; box-sizing: border-box'>"
-        f"<div style='font-size: 16px'><span style='{_QUIET}'>{profile.cluster}</span> <b>{text(profile.name, 120)}</b></div>"
-        f"<div style='{_QUIET}'>{facts}</div>"
+        f"<div style='font-size: 16px'><span style='{QUIET}'>{profile.cluster}</span> <b>{text(profile.name, 120)}</b></div>"
+        f"<div style='{QUIET}'>{facts}</div>"
         f"{_explained(profile)}"
         "<div style='display: flex; flex-wrap: wrap; gap: 4px 32px'>"
-        f"<div style='flex: 3 1 320px'>{_heading('Sets it apart')}{apart}</div>"
-        f"<div style='flex: 2 1 240px'>{_heading('Share of each week')}{_weeks(profile.weeks)}</div></div>"
-        f"{_heading('Bad signals, here against elsewhere')}{_signals(profile.signals)}"
-        f"{_heading('Phrases')}{_phrases('in outputs', profile.output_phrases)}{_phrases('in inputs', profile.input_phrases)}"
-        f"{_heading('Examples, the most typical first')}{_exemplars(profile.exemplars)}</div>"
+        f"<div style='flex: 3 1 320px'>{heading('Sets it apart')}{apart}</div>"
+        f"<div style='flex: 2 1 240px'>{heading('Share of each week')}{_weeks(profile.weeks)}</div></div>"
+        f"{heading('Bad signals, here against elsewhere')}{_signals(profile.signals)}"
+        f"{heading('Phrases')}{_phrases('in outputs', profile.output_phrases)}{_phrases('in inputs', profile.input_phrases)}"
+        f"{heading('Examples, the most typical first')}{_exemplars(profile.exemplars)}</div>"
     )
 
 
@@ -103,7 +103,7 @@ def _explained(profile: ClusterProfile) -> str:
     if not profile.explanation:
         return ""
     by = (
-        f" <span style='{_QUIET}'>(name and words by {text(profile.named_by, 60)})</span>"
+        f" <span style='{QUIET}'>(name and words by {text(profile.named_by, 60)})</span>"
         if profile.named_by
         else ""
     )
@@ -124,11 +124,11 @@ def text(value: str, limit: int) -> str:
 def interval(lift: float, low: float, high: float) -> str:
     """A lift with its interval, "3.2 (2.1 to 4.8)"."""
     if math.isnan(low) or math.isnan(high):
-        return f"<span style='{_QUIET}'>too few known</span>"
+        return f"<span style='{QUIET}'>too few known</span>"
     if low == 0 and math.isinf(high):
-        return f"<span style='{_QUIET}'>none seen</span>"
+        return f"<span style='{QUIET}'>none seen</span>"
     point = f"<b>{_times(lift)}</b>" if low > 1 else _times(lift)
-    return f"{point} <span style='{_QUIET}'>({_times(low)} to {_times(high)})</span>"
+    return f"{point} <span style='{QUIET}'>({_times(low)} to {_times(high)})</span>"
 
 
 def _times(value: float) -> str:
@@ -143,19 +143,19 @@ def _stability(value: float) -> str:
     return "not measured" if math.isnan(value) else f"{value:.2f}"
 
 
-def _heading(words: str) -> str:
-    return f"<div style='{_QUIET}; font-size: 11px; margin: 10px 0 2px; letter-spacing: .02em'>{words}</div>"
+def heading(words: str) -> str:
+    return f"<div style='{QUIET}; font-size: 11px; margin: 10px 0 2px; letter-spacing: .02em'>{words}</div>"
 
 
-def _nothing(words: str) -> str:
-    return f"<div style='{_QUIET}'>{words}</div>"
+def nothing(words: str) -> str:
+    return f"<div style='{QUIET}'>{words}</div>"
 
 
 def _bar(effect: float) -> str:
     """A thin bar, as long as the effect is large (a full one: four medium effects)."""
     width = min(abs(effect) / 4, 1) * 100
     return (
-        f"<div aria-hidden='true' style='height: 3px; width: 100%; max-width: 320px; background: {_LINE}; border-radius: 2px'>"
+        f"<div aria-hidden='true' style='height: 3px; width: 100%; max-width: 320px; background: {LINE}; border-radius: 2px'>"
         f"<div style='height: 3px; width: {width:.0f}%; background: {_ACCENT}; border-radius: 2px'></div></div>"
     )
 
@@ -178,9 +178,9 @@ def _signals(signals: pd.DataFrame) -> str:
         ]
         rows.append("<tr>" + "".join(f"<td style='{style}'>{cell}</td>" for style, cell in cells) + "</tr>")
     if not rows:
-        return _nothing("Noise is not compared.")
+        return nothing("Noise is not compared.")
     heads = zip([_CELL, *[_NUMBER] * 4], ["signal", "here", "elsewhere", "lift (95%)", "q"], strict=True)
-    head = "".join(f"<th scope='col' style='{style}; {_QUIET}'>{words}</th>" for style, words in heads)
+    head = "".join(f"<th scope='col' style='{style}; {QUIET}'>{words}</th>" for style, words in heads)
     return (
         "<div style='overflow-x: auto'><table style='font: inherit; border-collapse: collapse; table-layout: auto; background: none; margin: 0'>"
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
@@ -191,27 +191,27 @@ def _phrases(where: str, phrases: tuple[str, ...]) -> str:
     if not phrases:
         return ""
     chips = " ".join(
-        f"<span style='border: 1px solid {_LINE}; border-radius: 9px; padding: 0 7px; margin: 0 2px 3px 0; "
+        f"<span style='border: 1px solid {LINE}; border-radius: 9px; padding: 0 7px; margin: 0 2px 3px 0; "
         f"display: inline-block'>{text(p, 60)}</span>"
         for p in phrases
     )
-    return f"<div><span style='{_QUIET}'>{where}</span> {chips}</div>"
+    return f"<div><span style='{QUIET}'>{where}</span> {chips}</div>"
 
 
 def _exemplars(exemplars: pd.DataFrame) -> str:
     items = []
     for trace_id, row in exemplars.iterrows():
         output = (
-            text(row["output"], SNIPPET) if row["output"].strip() else f"<i style='{_QUIET}'>empty output</i>"
+            text(row["output"], SNIPPET) if row["output"].strip() else f"<i style='{QUIET}'>empty output</i>"
         )
         asked = (
-            f"<div style='{_QUIET}' dir='auto'>{text(row['input'], SNIPPET // 2)}</div>"
+            f"<div style='{QUIET}' dir='auto'>{text(row['input'], SNIPPET // 2)}</div>"
             if row["input"]
             else ""
         )
         items.append(
             f"<li style='margin: 0 0 8px; overflow-wrap: anywhere'>{asked}<div dir='auto'>{output}</div>"
-            f"<code style='font-size: 11px; {_QUIET}; background: none'>{text(str(trace_id), 80)}</code></li>"
+            f"<code style='font-size: 11px; {QUIET}; background: none'>{text(str(trace_id), 80)}</code></li>"
         )
     return f"<ol style='margin: 2px 0 0; padding-left: 1.4em'>{''.join(items)}</ol>"
 
@@ -220,7 +220,7 @@ def _weeks(weeks: pd.DataFrame) -> str:
     """The share per week as a small drawing with its own description."""
     share = weeks["share"].to_numpy(dtype=float)
     if not len(share) or np.isnan(share).all():
-        return _nothing("The traces have no time.")
+        return nothing("The traces have no time.")
     top = float(np.nanmax(share)) or 1.0
     step = min(26.0, 220 / len(share))
     width = step * len(share)
@@ -235,5 +235,5 @@ def _weeks(weeks: pd.DataFrame) -> str:
     return (
         f"<svg role='img' aria-label='{html.escape(label)}' width='{width:.0f}' height='46' "
         f"viewBox='0 0 {width:.0f} 46' style='display: block; color: {_ACCENT}' fill='currentColor'>{bars}</svg>"
-        f"<div style='{_QUIET}; font-size: 11px'>{html.escape(label)}</div>"
+        f"<div style='{QUIET}; font-size: 11px'>{html.escape(label)}</div>"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from failscope.surface.cards import _FONT, _INK, _LINE, _QUIET, _heading, _nothing, text
+from failscope.surface.cards import FONT, INK, LINE, QUIET, heading, nothing, text
 
 if TYPE_CHECKING:
     from failscope.surface.contrast import Contrast
@@ -24,7 +24,7 @@ def contrast_card(pair: Contrast) -> str:
     apart = (
         f"<ul style='margin: 2px 0 0; padding-left: 1.2em'>{says}</ul>"
         if says
-        else _nothing("Nothing in their behaviour.")
+        else nothing("Nothing in their behaviour.")
     )
     if pair.same_input:
         near, asked = "The same input.", _asked("Input of both", pair.input)
@@ -45,28 +45,28 @@ def contrast_card(pair: Contrast) -> str:
     if not any(shared for _, shared in pair.words):
         near += " The two outputs have no passage in common."
     sides = "".join(
-        f"<div style='flex: 1 1 320px; min-width: 0; border-top: 1px solid {_LINE}; padding-top: 6px'>"
-        f"<b>{head}</b> <code style='font-size: 11px; {_QUIET}; background: none'>{text(trace_id, 80)}</code>"
-        f"{'' if pair.same_input else _asked('Input', question)}{_heading('Output')}{output}</div>"
+        f"<div style='flex: 1 1 320px; min-width: 0; border-top: 1px solid {LINE}; padding-top: 6px'>"
+        f"<b>{head}</b> <code style='font-size: 11px; {QUIET}; background: none'>{text(trace_id, 80)}</code>"
+        f"{'' if pair.same_input else _asked('Input', question)}{heading('Output')}{output}</div>"
         for head, trace_id, question, output in columns
     )
     return (
-        f"<div style='{_FONT}; color: {_INK}; border: 1px solid {_LINE}; border-radius: 6px; padding: 12px 16px; "
+        f"<div style='{FONT}; color: {INK}; border: 1px solid {LINE}; border-radius: 6px; padding: 12px 16px; "
         f"max-width: 920px; box-sizing: border-box'>"
         f"<div style='font-size: 16px'><b>Contrast with the nearest passing answer</b></div>"
-        f"<div style='{_QUIET}'>{near}</div>{_heading('Differs most in')}{apart}{asked}"
+        f"<div style='{QUIET}'>{near}</div>{heading('Differs most in')}{apart}{asked}"
         f"<div style='display: flex; flex-wrap: wrap; gap: 10px 24px; margin-top: 10px'>{sides}</div></div>"
     )
 
 
 def _asked(head: str, question: str) -> str:
-    shown = text(question, ASKED) if question.strip() else f"<i style='{_QUIET}'>empty input</i>"
-    return f"{_heading(head)}<div dir='auto' style='{_TEXT}'>{shown}</div>"
+    shown = text(question, ASKED) if question.strip() else f"<i style='{QUIET}'>empty input</i>"
+    return f"{heading(head)}<div dir='auto' style='{_TEXT}'>{shown}</div>"
 
 
 def _output(words: tuple[tuple[str, bool], ...], output: str, mark: str) -> str:
     if not output.strip():
-        return f"<div><i style='{_QUIET}'>empty output</i></div>"
+        return f"<div><i style='{QUIET}'>empty output</i></div>"
     # with nothing in common all would be marked, which tells nobody anything
     parted = any(shared for _, shared in words)
     shown = "".join(
@@ -76,5 +76,5 @@ def _output(words: tuple[tuple[str, bool], ...], output: str, mark: str) -> str:
         for piece, shared in words
     )
     rest = len(output) - sum(len(piece) for piece, _ in words)
-    more = f"<div style='{_QUIET}'>… and {rest:,} more characters</div>" if rest else ""
+    more = f"<div style='{QUIET}'>… and {rest:,} more characters</div>" if rest else ""
     return f"<div dir='auto' style='{_TEXT}'>{shown}</div>{more}"

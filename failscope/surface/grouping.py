@@ -81,9 +81,10 @@ def cluster(
     ----------
     traces : Traces
     view : str or View
-        "behaviour" (what outputs do), "response", "topic", a joint as "topic+behaviour", or a ``View``.
+        "behaviour" (what outputs do), "response", "topic", "residual" (what the output has beyond what its input
+        predicts), a joint as "topic+behaviour", or a ``View``.
     embedder : Embedder, str or None
-        For "response" and "topic"; None is the bundled one.
+        For all but "behaviour"; None is the bundled one.
     clusterer : {"leiden", "hdbscan"} or object
         Leiden communities of the neighbour graph; UMAP to 5 dimensions with HDBSCAN, which calls what it cannot
         place noise (-1); or anything with ``fit_predict``.

@@ -187,6 +187,19 @@ class Workspace:
             columns=["name", "at", "reviewers", "planned"],
         )
 
+    def reviewed(self) -> dict[str, list[str]]:
+        """Every trace that somebody read in any review, with its failure modes; ``[]`` was fine.
+
+        ``fs.plan_review(found, reviewed=ws.reviewed())`` plans none of them again.
+        """
+        ledger = self._ledger_of_all
+        ledger.refresh()
+        said: dict[str, dict[str, None]] = {}
+        for (_, trace_id), mark in ledger.marks().items():
+            if mark.read:
+                said.setdefault(trace_id, {}).update(dict.fromkeys(mark.failure_modes))
+        return {trace_id: list(modes) for trace_id, modes in said.items()}
+
     def failure_modes(self) -> pd.DataFrame:
         """Every failure mode that people named, over all reviews; index ``failure_mode``.
 

@@ -416,3 +416,16 @@ def test_the_log_says_who_did_what_when(ws, session):
     )
     assert json.dumps(last["payload"]) == '{"failure_modes": ["x"]}'
     assert pd.Timestamp(last["at"]).tzinfo is not None
+
+
+def test_what_was_read_in_any_review_is_not_planned_again(ws, found):
+    first = fs.plan_review(found, budget=10)
+    session = ws.start_review("W23", first, reviewers=["ana"])
+    read, noted = first.frame["trace_id"].iloc[:2]
+    session.annotate(read, failure_modes=["loop"])
+    session.annotate(noted, note="odd")
+    assert ws.reviewed() == {read: ["loop"]}
+    again = fs.plan_review(found, budget=79, reviewed=ws.reviewed())
+    assert set(again.frame["trace_id"]) == set(found.trace_ids) - {read}
+    later = ws.start_review("W24", again, reviewers=["ana"])
+    assert ws.start_review("W24").plan.sample().equals(later.plan.sample())
