@@ -1,6 +1,6 @@
 """How many distinct failure modes a reviewer has met after each of 300 reads, by the order that a method proposes.
 
-    python -m benchmarks.discovery [--sets ifeval_en bfcl] [--seeds 20] [--peer-seeds 5] [--weak-seeds 10]
+    python -m benchmarks.discovery [--sets ifeval_en bfcl] [--seeds 20] [--peer-seeds 5] [--weak-seeds 10] [--minutes 60]
 
 4,000 rows of each labelled set are drawn, labels hidden; a method proposes an order, and the label of a trace is
 revealed when it is read. A mode counts when it has at least 3 rows. AUC is the mean share of the modes met over the
@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, wait
 from dataclasses import replace
 from multiprocessing import get_context
 from typing import Any
@@ -40,7 +40,12 @@ def one(
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """All methods on one drawn sample: setting -> method -> its figures."""
     drawn = sample(name, seed)
-    found = {view: _found(drawn, view, seed) for view in (VIEWS if with_peers else VIEWS[:1])}
+    # of so few traces the plan looks at the behaviours and not at the groups, whose layer needs no choosing then
+    found = (
+        {view: _found(drawn, view, seed) for view in VIEWS}
+        if with_peers
+        else {"behaviour": _found(drawn, "behaviour", seed, resolution=2.0)}
+    )
     figures, labels = {}, {}
     for setting in settings:
         curves = dict(_curves(drawn, setting, seed, found, labels if with_peers else None))
@@ -93,8 +98,10 @@ def adapted(plan: fs.ReviewPlan, drawn: Sample) -> list[str]:
     return list(read)
 
 
-def _found(drawn: Sample, view: str, seed: int) -> fs.Clustering:
-    return fs.cluster(drawn.traces, view, projector=None, random_state=seed, progress=False)
+def _found(drawn: Sample, view: str, seed: int, *, resolution: float | None = None) -> fs.Clustering:
+    return fs.cluster(
+        drawn.traces, view, projector=None, resolution=resolution, random_state=seed, progress=False
+    )
 
 
 def _peer(
@@ -178,22 +185,27 @@ def main() -> None:
     parser.add_argument("--sets", nargs="*", default=SETS, choices=SETS)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--peer-seeds", type=int, default=5, help="the first so many samples see everything")
+    parser.add_argument("--minutes", type=float, default=600, help="start no further sample after so long")
     parser.add_argument("--weak-seeds", type=int, default=10, help="so many see the weak signal")
     args = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"  # one process a core instead
     curves: dict[str, Any] = {setting: {} for setting in SIGNALS}
     modes, agreement, sets = {}, {}, {}
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+        structures = {name: pool.submit(structure, name) for name in args.sets}
+        # seed by seed, so that every set has as many when the time is over
         jobs = {
-            name: [
-                pool.submit(one, name, seed, settings(seed, args), seed < args.peer_seeds)
-                for seed in range(args.seeds)
-            ]
+            (seed, name): pool.submit(one, name, seed, settings(seed, args), seed < args.peer_seeds)
+            for seed in range(args.seeds)
             for name in args.sets
         }
-        structures = {name: pool.submit(structure, name) for name in args.sets}
+        wait(jobs.values(), timeout=args.minutes * 60)
+        for job in jobs.values():
+            job.cancel()
+        wait(job for job in jobs.values() if not job.cancelled())
         for name in args.sets:
-            gathered = _gather([job.result() for job in jobs[name]])
+            done = [job for (_, of), job in jobs.items() if of == name and not job.cancelled()]
+            gathered = _gather([job.result() for job in done])
             for setting in SIGNALS:
                 curves[setting][name] = gathered[setting]
             modes[name], agreement[name] = structures[name].result()
