@@ -13,12 +13,12 @@ from failscope.surface.neighbors import (
     BLOCK,
     EXACT_UP_TO,
     Neighbors,
-    _centres,
-    _ends,
-    _in_threads,
-    _root,
-    _smallest,
+    cell_centres,
+    ends,
+    in_threads,
     one_blas_thread,
+    root,
+    smallest,
 )
 
 AT_ONCE = 16_384
@@ -187,11 +187,11 @@ class _Cells:
         self.D = D
         self.squares = np.einsum("ij,ij->i", D, D)
         with one_blas_thread():
-            self.centres = _centres(D, 1 if len(D) <= EXACT_UP_TO else int(np.sqrt(len(D))), 0)
+            self.centres = cell_centres(D, 1 if len(D) <= EXACT_UP_TO else int(np.sqrt(len(D))), 0)
             cell = np.empty(len(D), dtype=np.int64)
             for start in range(0, len(D), BLOCK):
                 cell[start : start + BLOCK] = self._nearest(D[start : start + BLOCK], 1)[:, 0]
-        self.members = np.split(np.argsort(cell, kind="stable"), _ends(cell, len(self.centres)))
+        self.members = np.split(np.argsort(cell, kind="stable"), ends(cell, len(self.centres)))
 
     def search(self, Q: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         """The k nearest rows of the sample and the distances to them, nearest first."""
@@ -203,9 +203,9 @@ class _Cells:
         def probe(start: int) -> None:
             probed[start : start + BLOCK] = self._nearest(Q[start : start + BLOCK], cells)
 
-        _in_threads(probe, range(0, len(Q), BLOCK))
+        in_threads(probe, range(0, len(Q), BLOCK))
         flat = probed.ravel()
-        visits = np.split(np.argsort(flat, kind="stable"), _ends(flat, len(self.centres)))
+        visits = np.split(np.argsort(flat, kind="stable"), ends(flat, len(self.centres)))
         candidate = np.zeros((len(flat), k), dtype=np.int32)
         gaps = np.full((len(flat), k), np.inf, dtype=np.float32)
 
@@ -215,16 +215,16 @@ class _Cells:
             for start in range(0, len(visits[c]) if take else 0, BLOCK):
                 visit = visits[c][start : start + BLOCK]
                 near = self.squares[inside] - 2 * (Q[visit // cells] @ self.D[inside].T)
-                picked, gap = _smallest(near, take)
+                picked, gap = smallest(near, take)
                 candidate[visit, :take], gaps[visit, :take] = inside[picked], gap
 
-        _in_threads(cell, range(len(self.centres)))
+        in_threads(cell, range(len(self.centres)))
         candidate, gaps = candidate.reshape(len(Q), -1), gaps.reshape(len(Q), -1)
-        picked, gap = _smallest(gaps, k)
-        return np.take_along_axis(candidate, picked, axis=1), _root(gap + squares[:, None])
+        picked, gap = smallest(gaps, k)
+        return np.take_along_axis(candidate, picked, axis=1), root(gap + squares[:, None])
 
     def _nearest(self, rows: np.ndarray, count: int) -> np.ndarray:
-        return _smallest(
+        return smallest(
             np.einsum("ij,ij->i", self.centres, self.centres) - 2 * (rows @ self.centres.T), count
         )[0]
 

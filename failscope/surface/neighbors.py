@@ -144,30 +144,30 @@ def _exact(X: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         rows = np.arange(start, min(start + BLOCK, len(X)))
         near = squares - 2 * (X[rows] @ X.T)
         near[np.arange(len(rows)), rows] = np.inf
-        picked, gap = _smallest(near, k)
+        picked, gap = smallest(near, k)
         index[rows] = picked
-        distance[rows] = _root(gap + squares[rows, None])
+        distance[rows] = root(gap + squares[rows, None])
 
-    _in_threads(block, range(0, len(X), BLOCK))
+    in_threads(block, range(0, len(X), BLOCK))
     return index, distance
 
 
 def _by_cells(X: np.ndarray, k: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     squares = np.einsum("ij,ij->i", X, X)
-    centres = _centres(X, int(np.sqrt(len(X))), seed)
+    centres = cell_centres(X, int(np.sqrt(len(X))), seed)
     probes = min(len(centres), 8)
     nearest = np.empty((len(X), probes), dtype=np.int32)
 
     def probe(start: int) -> None:
         rows = slice(start, start + BLOCK)
         near = np.einsum("ij,ij->i", centres, centres) - 2 * (X[rows] @ centres.T)
-        nearest[rows] = _smallest(near, probes)[0]
+        nearest[rows] = smallest(near, probes)[0]
 
-    _in_threads(probe, range(0, len(X), BLOCK))
+    in_threads(probe, range(0, len(X), BLOCK))
     # sorted by cell, so that each cell's members and its visitors are slices of these
-    members = np.split(np.argsort(nearest[:, 0], kind="stable"), _ends(nearest[:, 0], len(centres)))
+    members = np.split(np.argsort(nearest[:, 0], kind="stable"), ends(nearest[:, 0], len(centres)))
     flat = nearest.ravel()
-    visits = np.split(np.argsort(flat, kind="stable"), _ends(flat, len(centres)))
+    visits = np.split(np.argsort(flat, kind="stable"), ends(flat, len(centres)))
     candidate = np.full((len(X) * probes, k), -1, dtype=np.int32)
     gaps = np.full((len(X) * probes, k), np.inf, dtype=np.float32)
 
@@ -183,26 +183,26 @@ def _by_cells(X: np.ndarray, k: int, seed: int) -> tuple[np.ndarray, np.ndarray]
             near = squared - 2 * (X[rows] @ block.T)
             own = nearest[rows, 0] == c
             near[own, np.searchsorted(inside, rows[own])] = np.inf
-            picked, gap = _smallest(near, take)
+            picked, gap = smallest(near, take)
             candidate[visit, :take] = inside[picked]
             gaps[visit, :take] = gap
 
-    _in_threads(cell, range(len(centres)))
+    in_threads(cell, range(len(centres)))
     candidate, gaps = candidate.reshape(len(X), -1), gaps.reshape(len(X), -1)
     index = np.empty((len(X), k), dtype=np.int32)
     distance = np.empty((len(X), k), dtype=np.float32)
 
     def merge(start: int) -> None:
         rows = slice(start, start + BLOCK)
-        picked, gap = _smallest(gaps[rows], k)
+        picked, gap = smallest(gaps[rows], k)
         index[rows] = np.take_along_axis(candidate[rows], picked, axis=1)
-        distance[rows] = _root(gap + squares[rows, None])
+        distance[rows] = root(gap + squares[rows, None])
 
-    _in_threads(merge, range(0, len(X), BLOCK))
+    in_threads(merge, range(0, len(X), BLOCK))
     return index, distance
 
 
-def _centres(X: np.ndarray, count: int, seed: int) -> np.ndarray:
+def cell_centres(X: np.ndarray, count: int, seed: int) -> np.ndarray:
     """Centres of cells by six rounds of k-means on a sample; they need only be spread, not be optimal."""
     rng = np.random.default_rng(seed)
     sample = X[rng.choice(len(X), min(len(X), 50 * count), replace=False)]
@@ -216,7 +216,7 @@ def _centres(X: np.ndarray, count: int, seed: int) -> np.ndarray:
     return centres
 
 
-def _smallest(values: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+def smallest(values: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """The columns of the k smallest values of each row and the values, smallest first."""
     if k < values.shape[1]:
         columns = np.argpartition(values, k - 1, axis=1)[:, :k]
@@ -228,15 +228,15 @@ def _smallest(values: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     return np.take_along_axis(columns, order, axis=1), np.take_along_axis(found, order, axis=1)
 
 
-def _root(squared: np.ndarray) -> np.ndarray:
+def root(squared: np.ndarray) -> np.ndarray:
     return np.sqrt(np.maximum(squared, 0))
 
 
-def _ends(values: np.ndarray, bins: int) -> np.ndarray:
+def ends(values: np.ndarray, bins: int) -> np.ndarray:
     return np.cumsum(np.bincount(values, minlength=bins))[:-1]
 
 
-def _in_threads(work: Callable[[int], None], starts: Iterable[int]) -> None:
+def in_threads(work: Callable[[int], None], starts: Iterable[int]) -> None:
     """Each block is worked on by one thread alone: more threads are quicker, never different."""
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         list(pool.map(work, starts))
