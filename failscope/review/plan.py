@@ -95,6 +95,7 @@ class ReviewPlan:
         frame = _frame([*begun, *spread([chosen, sample_rows])], self.clustering)
         adapted = ReviewPlan(frame, self.clustering, self.params)
         adapted.__dict__.update({k: v for k, v in self.__dict__.items() if k in _PERSONAL})
+        adapted.__dict__["_drawn"] = self._drawn  # the order of reading must not become the order of the draw
         return adapted
 
     def alike(self, trace_id: str) -> list[str]:
@@ -105,7 +106,7 @@ class ReviewPlan:
 
     def sample(self) -> pd.DataFrame:
         """The random sample in the order of its draw: ``trace_id, stratum, size`` (traces that the stratum has)."""
-        drawn = self.frame.loc[self.frame["probability"].notna(), ["trace_id"]].reset_index(drop=True)
+        drawn = pd.DataFrame({"trace_id": self._drawn})
         layer = self.params.get("layer", -1)
         if layer < 0:
             return drawn.assign(stratum=0, size=self.params["population"])
@@ -122,6 +123,11 @@ class ReviewPlan:
     @cached_property
     def _ground(self) -> Ground:
         return survey(self.clustering, include=self.frame["trace_id"])
+
+    @cached_property
+    def _drawn(self) -> pd.Series:
+        """The random sample's ids in the order of the draw."""
+        return self.frame.loc[self.frame["probability"].notna(), "trace_id"].reset_index(drop=True)
 
     @cached_property
     def _alike(self) -> dict[str, list[str]]:

@@ -147,6 +147,9 @@ def test_no_word_of_a_reviewer_moves_the_random_sample(found):
         adapted = plan.adapt(_read(plan, 10, lambda i, mode=mode: mode))
         assert adapted.sample()["trace_id"].tolist() == plan.sample()["trace_id"].tolist()
         assert adapted.params == plan.params
+    # a reviewer who skips about in the sample does not change the order of its draw
+    last = plan.sample()["trace_id"].iloc[-1]
+    assert plan.adapt({last: []}).sample()["trace_id"].tolist() == plan.sample()["trace_id"].tolist()
 
 
 def test_plans_that_are_drawn_stay_as_they_were_drawn(found):
