@@ -358,15 +358,17 @@ export class Scatter {
       if (!label) return;
       if (el.textContent !== label.text) el.textContent = label.text;
       const [x, y] = this.toScreen(label.x, label.y);
-      const [w, hgt] = [label.text.length * 6.1 + 8, 17];
-      const box: [number, number, number, number] = [x - w / 2, y - hgt, x + w / 2, y];
+      const [w, hgt] = [label.text.length * 6.9 + 8, 17];
+      // near an edge the name moves inwards, away from the middle of its place
+      const left = x < 0 || x > this.size[0] ? x - w / 2 : Math.max(2, Math.min(x - w / 2, this.size[0] - 2 - w));
+      const box: [number, number, number, number] = [left, y - hgt, left + w, y];
       const out = box[0] < 2 || box[1] < 2 || box[2] > this.size[0] - 2 || box[3] > this.size[1] - 2;
       // the more suspicious name wins the room
       const hit = taken.some((t) => box[0] < t[2] && box[2] > t[0] && box[1] < t[3] && box[3] > t[1]);
       el.hidden = out || hit;
       if (el.hidden) return;
       taken.push(box);
-      el.style.transform = `translate(${Math.round(x - w / 2)}px, ${Math.round(y - hgt)}px)`;
+      el.style.transform = `translate(${Math.round(left)}px, ${Math.round(y - hgt)}px)`;
       el.style.width = `${w}px`;
     });
   }
