@@ -133,11 +133,18 @@ class Clustering:
             named_by=profiles.given.get(int(cluster), {}).get("by", ""),
         )
 
-    def contrast(self, trace_id: str, *, passing: Iterable[str] | None = None) -> Contrast | None:
+    def contrast(
+        self,
+        trace_id: str,
+        *,
+        passing: Iterable[str] | None = None,
+        fine: Iterable[str] = (),
+        failing: Iterable[str] = (),
+    ) -> Contrast | None:
         """A trace beside the nearest passing answer and what differs; None where none is near. See ``contrast``."""
         from failscope.surface.contrast import contrast
 
-        return contrast(self, trace_id, passing=passing)
+        return contrast(self, trace_id, passing=passing, fine=fine, failing=failing)
 
     def exemplars(self, cluster: int, n: int = 5) -> list[str]:
         """Trace ids: the medoid first, then traces of the cluster's core that differ from those before them."""

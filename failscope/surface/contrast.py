@@ -13,13 +13,12 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 
 from failscope.errors import NotFoundError
 from failscope.surface.behaviour import Probe
+from failscope.surface.behaviour.hints import hints_of
 from failscope.surface.differences import amount, share
 from failscope.surface.embedding import embed_texts
-from failscope.surface.profile import COMMON
 from failscope.surface.views import standardise
 
 if TYPE_CHECKING:
@@ -92,7 +91,15 @@ class Contrast:
         return contrast_card(self)
 
 
-def contrast(found: Clustering, trace_id: str, *, passing: Iterable[str] | None = None) -> Contrast | None:
+def contrast(
+    found: Clustering,
+    trace_id: str,
+    *,
+    passing: Iterable[str] | None = None,
+    fine: Iterable[str] = (),
+    failing: Iterable[str] = (),
+    progress: bool = True,
+) -> Contrast | None:
     """What sets a trace apart from the nearest answer that passes.
 
     Near is by the input first: an equal input (of those with an equal context, where there are some), else the
@@ -106,8 +113,12 @@ def contrast(found: Clustering, trace_id: str, *, passing: Iterable[str] | None 
     found : Clustering
     trace_id : str
     passing : iterable of str, optional
-        Traces known to be fine. Without it, those pass that have no bad signal and no flag that hints at a failure
-        (one that over a quarter of all traces have hints at nothing).
+        The traces that pass. Without it, those pass whose output is not empty and that have no bad signal and no
+        flag that hints at a failure (one that over a quarter of all traces have hints at nothing).
+    fine, failing : iterable of str
+        Traces that people found to pass, or to fail, whatever their signals say.
+    progress : bool
+        Whether to show how far the embedding is, the first time.
 
     Returns
     -------
@@ -117,7 +128,7 @@ def contrast(found: Clustering, trace_id: str, *, passing: Iterable[str] | None 
     Raises
     ------
     NotFoundError
-        When the trace, or one in ``passing``, is not in the clustering.
+        When one of the traces is not in the clustering.
 
     Examples
     --------
@@ -133,8 +144,11 @@ def contrast(found: Clustering, trace_id: str, *, passing: Iterable[str] | None 
     if ground is None:
         ground = _GROUNDS[found] = _Ground(found)
     row = ground.rows([trace_id])[0]
+    ground.progress = progress
     passes = ground.passes if passing is None else ground.marked(passing)
-    other = ground.nearest(row, passes & (np.arange(len(passes)) != row))
+    passes = (passes | ground.marked(fine)) & ~ground.marked(failing)
+    passes[row] = False
+    other = ground.nearest(row, passes)
     return None if other is None else ground.compare(row, *other)
 
 
@@ -142,16 +156,15 @@ class _Ground:
     """What contrasts in one clustering share, made once; rows are in the order of the ids."""
 
     def __init__(self, found: Clustering) -> None:
+        self.progress = True
         # not the clustering itself: what is kept by it would keep it for good
         self.traces = found.traces
         order = np.argsort(found.trace_ids.astype(str), kind="stable")
         self.ids = pd.Index(found.trace_ids[order], dtype=object)
         self.frame = found.traces.frame.loc[self.ids]
         self.behaviours = found.behaviours.loc[self.ids]
-        self.probes = tuple(
-            Probe(p["name"], _measured, says=p["says"], kind=p["kind"], hint=p["hint"])
-            for p in found.params["probes"]
-        )
+        self.records = found.params["probes"]
+        self.probes = tuple(Probe.measured(record) for record in self.records)
         folded = [" ".join(str(text).casefold().split()) for text in self.frame["input"]]
         self.asked = pd.factorize(np.asarray(folded, dtype=object), sort=True)[0]
 
@@ -172,16 +185,16 @@ class _Ground:
 
     @cached_property
     def passes(self) -> np.ndarray:
-        """No bad signal and no flag that hints at a failure.
+        """An output, no bad signal and no flag that hints at a failure.
 
         Amounts do not count: some trace is always in the highest 5%, and a sound answer among many failed ones is
         far from the others.
         """
         bad = self.traces.any_bad().loc[self.ids].to_numpy(copy=True)
-        for probe in self.probes:
-            if probe.hint and probe.kind == "flag":
-                shown = self.behaviours[probe.name].to_numpy() > 0
-                bad |= shown & (shown.mean() <= COMMON)
+        bad |= (self.frame["output"].str.strip() == "").to_numpy()
+        for hint in hints_of(self.behaviours, self.records):
+            if hint.kind == "flag":
+                bad |= hint.shown(self.behaviours)
         return np.asarray(~bad)
 
     @cached_property
@@ -190,7 +203,7 @@ class _Ground:
 
     @cached_property
     def inputs(self) -> np.ndarray:
-        return embed_texts(self.frame["input"].tolist(), cache=self.traces.vectors)
+        return embed_texts(self.frame["input"].tolist(), cache=self.traces.vectors, progress=self.progress)
 
     @cached_property
     def bar(self) -> float:
@@ -254,11 +267,6 @@ class _Ground:
 
 
 _GROUNDS: WeakKeyDictionary[Clustering, _Ground] = WeakKeyDictionary()
-
-
-def _measured(frame: pd.DataFrame) -> ArrayLike:
-    """Stands for the measure of a probe that was measured before; only its name and kind are read."""
-    raise NotImplementedError("the figures of this probe were measured before")
 
 
 def _sentence(probe: Probe, here: float, there: float) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from failscope.surface.behaviour.hints import hints_of
 from failscope.surface.cards import plain
 from failscope.surface.differences import Difference, Track, differences
 from failscope.surface.lift import MIN_SUPPORT, lifts
@@ -30,9 +31,6 @@ TOGETHER = 0.7
 
 FIELD_VALUES = 30
 """A text column with more distinct values than this is no field to compare by."""
-
-COMMON = 0.25
-"""A behaviour that a larger share of all traces shows is how this assistant is, and hints at nothing."""
 
 _NOT_FIELDS = {
     "input",
@@ -153,15 +151,11 @@ class Profiles:
     def hint_lift(self) -> pd.DataFrame:
         """The lift of behaviours that alone hint at a failure: a flag that fires, an amount in its highest 5%.
 
-        Only those that at most ``COMMON`` of all traces show.
+        Only those that few enough traces show: see ``hints``.
         """
         hint = np.zeros(len(self.labels), dtype=bool)
-        for probe in self.probes:
-            if probe["hint"]:
-                column = self.behaviours[probe["name"]].to_numpy()
-                shown = column > (0 if probe["kind"] == "flag" else np.quantile(column, 0.95))
-                if shown.mean() <= COMMON:
-                    hint |= shown
+        for shows in hints_of(self.behaviours, self.probes):
+            hint |= shows.shown(self.behaviours)
         return self._lifts(hint.astype(float))
 
     @cached_property

@@ -11,6 +11,7 @@ import pandas as pd
 
 from failscope.errors import ArgumentError
 from failscope.surface.clustering import Clustering
+from failscope.surface.contrast import contrast
 from failscope.traces.signals import is_praise
 
 PIECE = 20_000
@@ -43,8 +44,7 @@ class Reader:
             self.frame.index
         )
         self._tails: np.ndarray | None = None
-        self._plain_passing: np.ndarray | None = None
-        self._inputs: Any = None  # a sparse matrix, made when a comparison is first asked for
+        self._rows = {str(i): row for row, i in enumerate(found.trace_ids)}
 
     def trace(self, row: int) -> dict[str, Any]:
         """All that the pane needs for one trace, about 40 kB at most for each text."""
@@ -80,61 +80,21 @@ class Reader:
             )
         return {"text": text[start : start + _MORE], "start": start, "total": len(text)}
 
-    def nearest_passing(self, row: int, *, fine: Collection[int], failing: Collection[int]) -> dict[str, Any]:
-        """The passing answer most like this one, to show the difference.
-
-        Passing is a trace that was marked fine, or that has no bad signal and no behaviour that hints at a
-        failure, and that nobody gave a failure mode. The one whose input is most like this trace's input is taken
-        (cosine of tf-idf weighted words; among equals the nearest on the map): an answer to another question
-        explains nothing.
-        """
-        passing = self._passing()
-        passing[list(fine)] = True
-        passing[list(failing)] = False
-        passing[row] = False
-        rows = np.flatnonzero(passing)
-        if not len(rows):
-            return {
-                "row": None,
-                "said": "No other trace passes: each has a bad signal, a hint of a failure or a failure mode.",
-            }
-        words = self._words()
-        alike = np.round((words[rows] @ words[row].T).toarray().ravel(), 6)
-        gap = ((self.found.xy[rows] - self.found.xy[row]) ** 2).sum(axis=1)
-        # the id decides last, so that the order of the rows does not matter
-        best = int(rows[np.lexsort((self.found.trace_ids[rows].astype(str), gap, -alike))[0]])
-        record = self.frame.iloc[best]
-        said = f"likeness of the two inputs {alike.max():.2f}, from 0 to 1"
+    def nearest_passing(self, row: int, *, fine: Collection[str], failing: Collection[str]) -> dict[str, Any]:
+        """The passing answer most like this one, to show the difference: ``found.contrast`` with what people said."""
+        trace_id = str(self.found.trace_ids[row])
+        beside = contrast(self.found, trace_id, fine=fine, failing=failing, progress=False)
+        if beside is None:
+            return {"row": None, "said": "No other answer to a question like this one passes."}
+        near = f"the inputs are alike by {beside.similarity:.2f}, from 0 to 1"
         return {
-            "row": best,
-            "trace_id": record.name,
-            "said": said,
-            "marked_fine": best in fine,
-            "input": record["input"][:2_000],
-            **_piece(record["output"]),
+            "row": int(self._rows[beside.passing_id]),
+            "trace_id": beside.passing_id,
+            "said": "the same input" if beside.same_input else near,
+            "marked_fine": beside.passing_id in fine,
+            "input": beside.passing_input[:2_000],
+            **_piece(beside.passing_output),
         }
-
-    def _words(self) -> Any:
-        if self._inputs is None:
-            from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
-
-            texts = [text[:PIECE] for text in self.frame["input"]]
-            counts = HashingVectorizer(n_features=2**18, norm=None, alternate_sign=False).transform(texts)
-            self._inputs = TfidfTransformer().fit_transform(counts).tocsr()
-        return self._inputs
-
-    def _passing(self) -> np.ndarray:
-        if self._plain_passing is None:
-            bad = self.found.traces.any_bad().loc[self.frame.index].to_numpy()
-            hints = [n for n, p in self._probes.items() if p["kind"] == "flag" and p["hint"]]
-            hinted = (
-                (self.behaviours[hints].to_numpy(dtype=float) > 0.5).any(axis=1)
-                if hints
-                else np.zeros(len(self.frame), bool)
-            )
-            empty = self.frame["output"].to_numpy(dtype=object) == ""
-            self._plain_passing = ~(bad | hinted | empty)
-        return self._plain_passing.copy()
 
     def _turns(self, row: int) -> list[tuple[str, str]]:
         if "messages" not in self.frame:

@@ -52,7 +52,6 @@ from failscope.workbench.saved import static_summary
 
 _STATIC = Path(__file__).parent / "static"
 _WALK = 20
-_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 class Workbench(anywidget.AnyWidget):
@@ -290,14 +289,8 @@ class Workbench(anywidget.AnyWidget):
         return (self._reader.more(self._at(content), content["part"], int(content["start"])),)
 
     def _ask_nearest(self, content: dict, buffers: list) -> tuple:
-        fine, failing = [], []
-        if self._session:
-            # anyone's word counts here: a trace that a colleague tagged is no example of a passing answer
-            for trace_id, mark in self._session.marks().iterrows():
-                if mark["failure_modes"]:
-                    failing.append(self._row[trace_id])
-                elif mark["read"]:
-                    fine.append(self._row[trace_id])
+        # anyone's word counts here: a trace that a colleague tagged is no example of a passing answer
+        fine, failing = self._session.judged() if self._session else ([], [])
         return (self._reader.nearest_passing(self._at(content), fine=fine, failing=failing),)
 
     def _ask_suggest(self, content: dict, buffers: list) -> tuple:

@@ -466,7 +466,7 @@ def test_with_no_passing_answer_the_page_is_told_so():
     bench = make([{**r, "thumbs": -1} for r in plain_rows()])
     near = Page(bench).ask("nearest", row=0)
     assert near["row"] is None
-    assert "No other trace passes" in near["said"]
+    assert "No other answer" in near["said"]
 
 
 # what is saved -----------------------------------------------------------------------------------------------------

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 from numpy.typing import ArrayLike
@@ -75,6 +75,12 @@ class Probe:
                 f"probe {self.name!r}: dimension={self.dimension!r} is not known; take one of {known}"
             )
 
+    @classmethod
+    def measured(cls, record: Mapping[str, Any]) -> Probe:
+        """The probe of a record in ``Clustering.params["probes"]``: it was measured there and is only asked for its names."""
+        kept = ("name", "says", "kind", "hint", "more", "less")
+        return cls(measure=_measured_before, **{key: record[key] for key in kept if key in record})
+
     def called(self, *, high: bool) -> str:
         """How a person calls outputs in which this is high (a flag: set), or low."""
         if self.kind == "flag":
@@ -83,6 +89,10 @@ class Probe:
         return (
             self.more if high else self.less
         ) or f"{'high' if high else 'low'} {self.says.partition(' (')[0]}"
+
+
+def _measured_before(frame: pd.DataFrame) -> ArrayLike:
+    raise NotImplementedError("the figures of this probe are in the clustering that it was measured for")
 
 
 def as_probe(probe: Probe | Callable[[pd.DataFrame], ArrayLike]) -> Probe:

@@ -311,7 +311,7 @@ class Workbench {
     const at = this.selection.at(row);
     const where = walk ? " alike" : lassoed ? " selected" : cluster !== null ? " in the cluster" : "";
     const reason = walk?.reasons.get(row) || this.review.reasons.get(row) || (at >= 0 ? "not in the plan" : "");
-    const counts = trace.alike > 0 ? `counts for ${count(trace.alike)} more with the same or nearly the same output` : "";
+    const counts = trace.alike > 0 ? `counts for ${count(trace.alike)} more with the same question and output` : "";
     return {
       position: at >= 0 ? `${count(at + 1)} of ${count(queue.length)}${where}` : "outside the plan",
       reason: [reason, counts].filter(Boolean).join(" · "),
