@@ -3,122 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-import pandas as pd
 
-from failscope.surface.behaviour.questions import questions
-from failscope.surface.behaviour.scan import scan_of
-from failscope.surface.clustering import Clustering
-from failscope.surface.edgecases import edge_cases
-from failscope.surface.embedding import embed_texts
+from failscope.review.ground import Ground
 from failscope.surface.neighbors import one_blas_thread
 
-POOL = 20_000
-"""So many traces are weighed; of more, the ones most on the edge of their cluster and an even share of the rest."""
 NEAR = 2_000
 """The picks are made among so many of the highest score."""
 OFTEN = 2
 """A failure mode met more often than this is worth less, the more often it was met."""
-RARITY = 1.5
-"""The power of the chance of showing no mode that was met often; the chance of failing itself has 1."""
+LIKELY, RARITY = 1.5, 1.5
+"""The powers of the chance of failing, and of the chance of showing no mode that was met often."""
+CROWD = 0.5
+"""The power by which a trace is worth less, the more of its cluster were read or planned."""
+SAME = 0.05
+"""Traces nearer than this in the space of novelty behave alike and speak of the same."""
 
-_NOVELTY_DIMENSIONS, _LEARNED_DIMENSIONS = 64, 20  # principal components of a text's vectors
-_CLIP = 3.0
-_COMMON = 0.25  # a hint that more traces than this share show hints at nothing
-_HINT, _BAD, _EXPECTED, _BASE = 1.0, 2.5, 0.5, -1.0  # prior weights, in log-odds
-_SMALL, _WIDE, _OPEN = (
-    0.17,
-    1.0,
-    2.0,
-)  # how far the readings may move a weight: any feature's, a prior one's, the base
+_TIE = 1e-3  # added to every distance: of many equal traces the likeliest to fail comes first
 _RIDGE = 2.0
 _LEAST = 0.02  # nothing is worth nothing: the models may be wrong
-_FOLDS, _C = 5, 0.03
 
 
-@dataclass(frozen=True, eq=False)
-class Ground:
-    """The traces that can be chosen, and what is known of each before anyone has read it.
-
-    Attributes
-    ----------
-    ids : (n,) array of str
-        Sorted, so that the order of the frame that they came from changes nothing.
-    behaviour : (n, b) float32 array
-        In standard deviations from the mean, at most 3: a flag that rarely fires is far from everything.
-    space : (n, d) float32 array
-        Where novelty is measured: behaviours and output vectors, each block of total variance 1.
-    features : (n, f) float32 array
-        What the chance of failing is learned from; the first ``general`` columns say nothing of signals or hints.
-    centre, spread : (f + 1,) arrays
-        The normal prior of the weights, the last one the base rate's, in log-odds.
-    bad : (n,) bool array
-        Whether a signal is bad.
-    edge : (n, 6) frame of bool
-        Edge-case groups, index ``trace_id``.
-    """
-
-    ids: np.ndarray
-    behaviour: np.ndarray
-    space: np.ndarray
-    features: np.ndarray
-    general: int
-    centre: np.ndarray
-    spread: np.ndarray
-    bad: np.ndarray
-    edge: pd.DataFrame
-
-    def rows(self, trace_ids: Collection[str]) -> np.ndarray:
-        """The places of those that are here; the others are left out."""
-        at = self._place.get_indexer(pd.Index(list(trace_ids), dtype=object))
-        return at[at >= 0]
-
-    @cached_property
-    def _place(self) -> pd.Index:
-        return pd.Index(self.ids, dtype=object)
-
-
-def survey(found: Clustering, *, include: Collection[str] = (), progress: bool = True) -> Ground:
-    """Everything that the picks are made from; takes the time of embedding ``POOL`` inputs and outputs.
-
-    ``include`` are ids that must be there, however many traces there are.
-    """
-    ids = _pool(found, set(include))
-    traces = found.traces.take(ids)
-    frame = traces.frame
-    behaviour = _deviations(found.behaviours.loc[ids].to_numpy(dtype=np.float32))
-    vectors = [
-        embed_texts(frame[column].tolist(), cache=found.traces.vectors, progress=progress)
-        for column in ("output", "input")
-    ]
-    bad = traces.any_bad().to_numpy(dtype=bool) if traces.signals else np.zeros(len(ids), dtype=bool)
-    with one_blas_thread():
-        space = [_weighed(behaviour), _weighed(_principal(vectors[0], _NOVELTY_DIMENSIONS))]
-        learned = [
-            behaviour / _CLIP,
-            *(_CLIP * _weighed(_principal(v, _LEARNED_DIMENSIONS)) for v in vectors),
-        ]
-        features = np.hstack(learned).astype(np.float32)
-        general = features.shape[1]
-        special, centre = [_hints(found, ids)], [_HINT]
-        if 0 < bad.sum() < len(bad):
-            special += [bad.astype(np.float32), _expected(features, bad, questions(scan_of(frame)))]
-            centre += [_BAD, _EXPECTED]
-    return Ground(
-        ids=ids,
-        behaviour=behaviour,
-        space=np.hstack(space).astype(np.float32),
-        features=np.column_stack([features, *special]).astype(np.float32),
-        general=general,
-        centre=np.array([*np.zeros(general), *centre, _BASE]),
-        spread=np.array([*np.full(general, _SMALL), *np.full(len(special), _WIDE), _OPEN]),
-        bad=bad,
-        edge=edge_cases(traces),
-    )
+def worth(ground: Ground, read: Mapping[str, Sequence[str]]) -> tuple[np.ndarray, np.ndarray]:
+    """What reading each trace is worth, its novelty aside, and its chance of failing; (n,) each."""
+    fails, unmet = chances(ground, read)
+    return fails**LIKELY * unmet**RARITY, fails
 
 
 def chances(ground: Ground, read: Mapping[str, Sequence[str]]) -> tuple[np.ndarray, np.ndarray]:
@@ -141,7 +52,8 @@ def chances(ground: Ground, read: Mapping[str, Sequence[str]]) -> tuple[np.ndarr
     regression of all modes on everything read. A mode met once or twice takes nothing away; these are the modes whose
     count is Good and Turing's estimate (1953, Biometrika 40) of how much is still unseen.
     """
-    known = [trace_id for trace_id in read if trace_id in ground._place]
+    here = set(ground.ids)
+    known = [trace_id for trace_id in read if trace_id in here]
     rows = ground.rows(known)
     failed = np.array([float(bool(read[t])) for t in known])
     fails = _regress(ground.features, rows, failed, ground.centre, ground.spread)
@@ -161,8 +73,8 @@ def chances(ground: Ground, read: Mapping[str, Sequence[str]]) -> tuple[np.ndarr
 
 def pick(
     ground: Ground, count: int, *, taken: np.ndarray, worth: np.ndarray, among: np.ndarray | None = None
-) -> list[int]:
-    """Rows in the order to read them: each the highest novelty x worth, given those before it.
+) -> list[tuple[int, float]]:
+    """Rows in the order to read them, each with its novelty: the highest novelty x worth / crowd, given those before it.
 
     Parameters
     ----------
@@ -178,30 +90,39 @@ def pick(
     Notes
     -----
     Novelty is the distance to the nearest row taken, as in farthest-first traversal (Gonzalez 1985, Theoretical
-    Computer Science 38); to the middle of all while none is. The product of novelty and the chance of an
-    interesting label is the idea of active discovery and rare-category detection (Pelleg and Moore 2004, NIPS 17;
-    He and Carbonell 2007, NIPS 20).
+    Computer Science 38); to the middle of all while none is. The product of novelty and the
+    chance of an interesting label is the idea of active discovery and rare-category detection (Pelleg and Moore
+    2004, NIPS 17; He and Carbonell 2007, NIPS 20). The crowd is 1 + those taken of the row's cluster, to the power
+    of ``CROWD``; noise is no crowd.
     """
-    free = (
-        np.ones(len(ground.ids), dtype=bool) if among is None else np.isin(np.arange(len(ground.ids)), among)
-    )
+    free = np.ones(len(ground.ids), dtype=bool)
+    if among is not None:
+        free[:] = False
+        free[among] = True
     free[taken] = False
-    rows = np.flatnonzero(free)
+    rows = ground.shuffled[free[ground.shuffled]]
     with one_blas_thread():
-        gap = _gap(ground.space, rows, taken)
-        score = gap * worth[rows]
-        if len(rows) > max(NEAR, 4 * count):
-            best = np.sort(np.argsort(-score, kind="stable")[: max(NEAR, 4 * count)])
-            rows, gap = rows[best], gap[best]
-        space, value = ground.space[rows], worth[rows].copy()
+        gap = _gap(ground.space, rows, taken) + _TIE
+        crowd = 1.0 + np.bincount(ground.cluster[taken] + 1, minlength=int(ground.cluster.max()) + 2)
+        crowd[0] = 1.0  # noise
+        value = worth[rows] / crowd[ground.cluster[rows] + 1] ** CROWD
+        most = max(NEAR, 4 * count)
+        if len(rows) > most:
+            best = np.sort(np.argsort(-gap * value, kind="stable")[:most])
+            rows, gap, value = rows[best], gap[best], value[best]
+        space, cluster = ground.space[rows], ground.cluster[rows]
         square = np.einsum("ij,ij->i", space, space)
         order = []
         for _ in range(min(count, len(rows))):
             i = int((gap * value).argmax())
-            order.append(int(rows[i]))
+            order.append((int(rows[i]), float(gap[i] - _TIE)))
             step = square + square[i] - 2 * (space @ space[i])
-            np.minimum(gap, np.sqrt(np.maximum(step, 0)), out=gap)
-            gap[i] = -1.0  # taken; a copy of it has 0
+            np.minimum(gap, np.sqrt(np.maximum(step, 0)) + _TIE, out=gap)
+            if cluster[i] >= 0:
+                there = crowd[cluster[i] + 1]
+                value[cluster == cluster[i]] *= (there / (there + 1)) ** CROWD
+                crowd[cluster[i] + 1] += 1
+            value[i] = -1.0  # taken
     return order
 
 
@@ -235,69 +156,5 @@ def _regress(
         return _sigmoid(features @ weights[:-1].astype(np.float32) + weights[-1])
 
 
-def _hints(found: Clustering, ids: np.ndarray) -> np.ndarray:
-    """How much of each trace hints at a failure: log(1 / share that shows it) / log 20 over its hints, 2 at most."""
-    total = np.zeros(len(ids), dtype=np.float32)
-    for probe in found.params["probes"]:
-        if probe["hint"]:
-            column = found.behaviours.loc[ids, probe["name"]].to_numpy()
-            shown = column > (0 if probe["kind"] == "flag" else np.quantile(column, 0.95))
-            if 0 < shown.mean() <= _COMMON:
-                total += shown * np.float32(np.log(1 / shown.mean()) / np.log(20))
-    return np.minimum(total, 2)
-
-
-def _expected(features: np.ndarray, bad: np.ndarray, asks: np.ndarray) -> np.ndarray:
-    """The log-odds of a bad signal that one expects of each trace, standardised, learned from other questions only."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import GroupKFold
-
-    alone = asks < 0
-    groups = np.where(
-        alone, -1 - np.arange(len(asks)), asks
-    )  # a question of nobody else is a group of its own
-    odds = np.zeros(len(bad), dtype=np.float32)
-    folds = min(_FOLDS, len(np.unique(groups)))
-    for train, test in GroupKFold(folds).split(features, groups=groups) if folds > 1 else ():
-        if 0 < bad[train].sum() < len(train):
-            model = LogisticRegression(C=_C, max_iter=300).fit(features[train], bad[train])
-            odds[test] = model.decision_function(features[test])
-    return (odds - odds.mean()) / (odds.std() or 1)
-
-
-def _deviations(values: np.ndarray) -> np.ndarray:
-    spread = values.std(axis=0)
-    return np.clip((values - values.mean(axis=0)) / np.where(spread > 0, spread, 1), -_CLIP, _CLIP)
-
-
-def _weighed(matrix: np.ndarray) -> np.ndarray:
-    """The block around its mean with a total variance of 1; a block without variance stays 0."""
-    centred = matrix - matrix.mean(axis=0)
-    total = float(np.square(centred, dtype=np.float64).sum()) / max(len(matrix), 1)
-    return centred / np.sqrt(total) if total > 1e-12 else np.zeros_like(centred)
-
-
-def _principal(matrix: np.ndarray, count: int) -> np.ndarray:
-    centred = (matrix - matrix.mean(axis=0)).astype(np.float64)
-    vectors = np.linalg.eigh(centred.T @ centred)[1]
-    return (centred @ vectors[:, ::-1][:, :count]).astype(np.float32)
-
-
 def _sigmoid(x: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-np.clip(x, -30, 30)))
-
-
-def _pool(found: Clustering, include: set[str]) -> np.ndarray:
-    """The ids to weigh, sorted."""
-    order = np.argsort(found.trace_ids.astype(str), kind="stable")
-    if len(order) > POOL:
-        must = (
-            np.isin(found.trace_ids[order].astype(str), list(include))
-            if include
-            else np.zeros(len(order), bool)
-        )
-        edge = np.argsort(np.where(must, np.inf, -found.edge[order]), kind="stable")[: POOL // 2]
-        rest = np.setdiff1d(np.arange(len(order)), edge)
-        even = rest[np.linspace(0, len(rest) - 1, POOL - len(edge)).astype(int)]
-        order = order[np.unique(np.concatenate([edge, even, np.flatnonzero(must)]))]
-    return found.trace_ids[order].astype(str).astype(object)

@@ -16,6 +16,11 @@ PROMOTION = "promotion"
 REVIEW_STARTED = "review_started"
 TRACES_ADDED = "traces_added"
 CLUSTERING_SAVED = "clustering_saved"
+RUBRIC_ADOPTED = "rubric_adopted"
+TAXONOMY_CHANGED = "taxonomy_changed"
+MODE_DESCRIBED = "mode_described"
+MODE_MATCHED = "mode_matched"
+DECISION = "decision"
 
 UNDOABLE = frozenset({ANNOTATION, TRACE_TAGS, CLUSTER_TAG, PROPOSAL})
 
@@ -42,6 +47,8 @@ class Event:
         What was said; JSON-able.
     version : str
         The failscope that wrote it.
+    hash : str
+        Over this event and the hash of the one before; "" where a log keeps no chain.
     """
 
     seq: int
@@ -53,6 +60,7 @@ class Event:
     trace_id: str
     payload: Mapping[str, Any]
     version: str
+    hash: str = ""
 
 
 class EventLog(Protocol):

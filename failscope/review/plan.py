@@ -13,7 +13,8 @@ import pandas as pd
 
 from failscope.errors import ArgumentError
 from failscope.review.alike import alike
-from failscope.review.discovery import RARITY, Ground, chances, pick, survey
+from failscope.review.discovery import pick, worth
+from failscope.review.ground import Ground, survey
 from failscope.review.reasons import edge_reason, pick_reason
 from failscope.review.sampling import Draw, draw_simple, draw_stratified, spread
 from failscope.surface.clustering import Clustering
@@ -24,9 +25,11 @@ PLAN_COLUMNS = ("position", "trace_id", "cluster", "reason", "probability")
 RANDOM_SHARE = 0.2
 """Of a balanced plan, the part that is drawn at random so that shares in all of production can be estimated."""
 EDGE_SHARE = 0.05
-"""Of the chosen traces, the part that is set aside for edge cases: at least one a group, where the budget allows."""
-OUTSIDE = "read outside the plan"
+"""Of the budget, the part that is set aside for edge cases, the same for each group of them."""
+LATER = "chosen later, by the plan or by a reviewer"
+"""The reason of what was read and is not in the plan as it was made."""
 
+_Row = tuple[str, str, float]
 _PERSONAL = ("_ground", "_alike")  # what a plan works out once and hands to the plans that it adapts to
 
 
@@ -42,8 +45,9 @@ class ReviewPlan:
     clustering : Clustering
         What the plan was made from.
     params : dict
-        Budget, strategy, seed, and what the estimates need: ``population`` (the traces that could be drawn) and
-        ``layer`` (the place of the layer of clusters whose clusters are the strata; -1: no strata).
+        Budget, strategy, seed, and what the estimates need: ``population`` (the traces that could be drawn),
+        ``drawn`` (the random sample's ids in the order of the draw) and ``layer`` (the place of the layer of
+        clusters whose clusters are the strata; -1: no strata).
     """
 
     frame: pd.DataFrame
@@ -65,44 +69,69 @@ class ReviewPlan:
         Returns
         -------
         ReviewPlan
-            As many reads as before. The random sample stays what it is, and in its order, so that no word of a reviewer
-            moves an estimate; the chosen traces that are unread are chosen again from all traces.
+            As many reads as before, more only where reads outside the plan leave too few for the random sample. That
+            sample stays what it is, and in its order, so that no word of a reviewer moves an estimate; the chosen
+            traces that are unread are chosen again from all traces.
+
+        Raises
+        ------
+        ArgumentError
+            When ``read`` is not a mapping of ids to lists of failure modes.
 
         Notes
         -----
         A trace is worth its novelty (distance to everything read or planned) times the chance that it fails, times the
         chance that it shows no mode that was met often, both learned from what was read: see ``discovery`` and docs/plan.md.
         """
-        known = self.clustering.traces.frame.index
-        said: dict[str, list[str]] = {}
-        for trace_id, modes in read.items():
-            if isinstance(modes, str):
-                raise ArgumentError(f"read[{trace_id!r}]={modes!r} is one text; give a list: [{modes!r}]")
-            if trace_id in known:
-                said[trace_id] = list(modes)
+        said = self._said(read)
         if not said:
             return self
         rows = zip(self.frame["trace_id"], self.frame["reason"], self.frame["probability"], strict=True)
         planned = {i: (i, reason, probability) for i, reason, probability in rows}
-        begun = [planned.get(i, (i, OUTSIDE, np.nan)) for i in said]
+        begun = [planned.get(i, (i, LATER, np.nan)) for i in said]
         left = self.frame[~self.frame["trace_id"].isin(list(said))]
         sample = left[left["probability"].notna()]
         sample_rows = list(zip(sample["trace_id"], sample["reason"], sample["probability"], strict=True))
         count = max(0, len(self) - len(begun) - len(sample_rows))
         if self.params["strategy"] in ("random", "stratified"):
             count = 0  # nothing in it was chosen, so nothing is
-        chosen = self._choose(count, said, planned=[*said, *sample["trace_id"]]) if count else []
-        frame = _frame([*begun, *spread([chosen, sample_rows])], self.clustering)
-        adapted = ReviewPlan(frame, self.clustering, self.params)
+        chosen, edges = self._choose(count, said, planned=sample["trace_id"]) if count else ([], [])
+        # each kind goes on where it is, however often the rest is chosen anew
+        drawn = len(self._drawn) - len(sample_rows)
+        edge = max(0, self.params.get("edges", 0) - len(edges))
+        rest = spread([chosen, edges, sample_rows], begun=[max(0, len(begun) - drawn - edge), edge, drawn])
+        adapted = ReviewPlan(_frame([*begun, *rest], self.clustering), self.clustering, self.params)
         adapted.__dict__.update({k: v for k, v in self.__dict__.items() if k in _PERSONAL})
-        adapted.__dict__["_drawn"] = self._drawn  # the order of reading must not become the order of the draw
         return adapted
 
+    def _said(self, read: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
+        """What was read of this clustering's traces, checked."""
+        if not isinstance(read, Mapping):
+            raise ArgumentError(
+                f"read={type(read).__name__} is no mapping; give {{trace_id: [failure modes]}}, [] for fine"
+            )
+        known = self.clustering.traces.frame.index
+        said: dict[str, list[str]] = {}
+        for trace_id, modes in read.items():
+            if isinstance(modes, str) or not isinstance(modes, Iterable):
+                raise ArgumentError(
+                    f"read[{trace_id!r}]={modes!r} is no list of failure modes; give {[] if modes is None else [modes]!r}"
+                )
+            if trace_id in known:
+                said[trace_id] = list(modes)
+        return said
+
     def alike(self, trace_id: str) -> list[str]:
-        """The traces that reading this one counts for: the same question, answered equally or nearly so."""
-        if trace_id not in self._alike:
-            self._alike[trace_id] = alike(self.clustering.traces.frame, [trace_id]).get(trace_id, [])
-        return list(self._alike[trace_id])
+        """The traces that reading this one counts for: the same question with the same answer, see ``alike``."""
+        return self.alike_all([trace_id])[trace_id]
+
+    def alike_all(self, trace_ids: Iterable[str]) -> dict[str, list[str]]:
+        """``alike`` for several traces at once, which takes little longer than for one."""
+        ids = list(dict.fromkeys(trace_ids))
+        unknown = [i for i in ids if i not in self._alike]
+        if unknown:
+            self._alike.update(alike(self.clustering.traces.frame, unknown))
+        return {i: list(self._alike.get(i, ())) for i in ids}
 
     def sample(self) -> pd.DataFrame:
         """The random sample in the order of its draw: ``trace_id, stratum, size`` (traces that the stratum has)."""
@@ -122,12 +151,24 @@ class ReviewPlan:
 
     @cached_property
     def _ground(self) -> Ground:
-        return survey(self.clustering, include=self.frame["trace_id"])
+        return self._surveyed()
+
+    def _surveyed(self, *, progress: bool = True) -> Ground:
+        return survey(
+            self.clustering,
+            leave=self._skip,
+            least=self.params["budget"],
+            include=[*self._drawn, *self._skip],
+            progress=progress,
+        )
 
     @cached_property
     def _drawn(self) -> pd.Series:
         """The random sample's ids in the order of the draw."""
-        return self.frame.loc[self.frame["probability"].notna(), "trace_id"].reset_index(drop=True)
+        drawn = self.params.get("drawn")  # a plan that was stored before 0.1.0 has it in its frame alone
+        if drawn is None:
+            drawn = self.frame.loc[self.frame["probability"].notna(), "trace_id"]
+        return pd.Series(list(drawn), dtype="str")
 
     @cached_property
     def _alike(self) -> dict[str, list[str]]:
@@ -135,42 +176,43 @@ class ReviewPlan:
 
     def _choose(
         self, count: int, read: Mapping[str, Sequence[str]], *, planned: Iterable[str]
-    ) -> list[tuple[str, str, float]]:
-        """The next ``count`` chosen traces with their reasons."""
-        ground, skip = self._ground, self._skip
-        fails, unmet = chances(ground, read)
-        worth = fails * unmet**RARITY
-        taken = ground.rows([*planned, *skip])
-        edges = self._edge_picks(count, ground, taken, worth, met=ground.rows(list(read)))
-        free = np.setdiff1d(
-            np.arange(len(ground.ids)), ground.rows([*planned, *skip, *(ground.ids[r] for r, _ in edges)])
-        )
-        order = pick(ground, count - len(edges), taken=taken, worth=worth, among=free)
+    ) -> tuple[list[_Row], list[_Row]]:
+        """The next ``count`` traces with their reasons: chosen from all, and chosen for the edge cases."""
+        ground = self._ground.extended(self.clustering, read)
+        value, fails = worth(ground, read)
+        taken = ground.rows([*read, *planned, *self._skip])
+        edges = self._edge_picks(count, ground, taken, value, met=ground.rows(list(read)))
+        taken = np.concatenate([taken, np.array([row for row, _ in edges], dtype=taken.dtype)])
+        order = pick(ground, count - len(edges), taken=taken, worth=value)
         learned = fails if any(read.values()) else None
         probes = self.clustering.params["probes"]
-        chosen = [(ground.ids[r], pick_reason(ground, r, probes, chance=learned), np.nan) for r in order]
-        rows = [(ground.ids[r], edge_reason(ground, r, group, probes), np.nan) for r, group in edges]
-        return spread([chosen, rows])
+        chosen = [
+            (ground.ids[row], pick_reason(ground, row, probes, novelty=novelty, chance=learned), np.nan)
+            for row, novelty in order
+        ]
+        return chosen, [(ground.ids[row], edge_reason(ground, row, g, probes), np.nan) for row, g in edges]
 
     def _edge_picks(
-        self, count: int, ground: Ground, taken: np.ndarray, worth: np.ndarray, *, met: np.ndarray
+        self, count: int, ground: Ground, taken: np.ndarray, value: np.ndarray, *, met: np.ndarray
     ) -> list[tuple[int, str]]:
-        """For each edge-case group in turn its best trace, until the share is used up; what was read counts."""
+        """For each edge-case group in turn its best trace, until its share is used up; what was read counts."""
         room = int(EDGE_SHARE * self.params["budget"])
         groups = [g for g in ground.edge if ground.edge[g].any()]
+        most = -(-room // max(len(groups), 1))
         turns = {g: int(ground.edge[g].to_numpy()[met].sum()) for g in groups}
         found: list[tuple[int, str]] = []
         taken = taken.copy()
-        while groups and sum(turns.values()) < room and len(found) < count:
+        # a group that half of the log belongs to has its share soon, and takes nothing of the others'
+        while groups and sum(min(n, most) for n in turns.values()) < room and len(found) < count:
             group = min(groups, key=lambda g: (turns[g], groups.index(g)))
             inside = np.setdiff1d(np.flatnonzero(ground.edge[group].to_numpy()), taken)
-            best = pick(ground, 1, taken=taken, worth=worth, among=inside)
+            best = pick(ground, 1, taken=taken, worth=value, among=inside) if turns[group] < most else []
             if not best:
                 groups.remove(group)
                 continue
             turns[group] += 1
-            found.append((best[0], group))
-            taken = np.append(taken, best[0])
+            found.append((best[0][0], group))
+            taken = np.append(taken, best[0][0])
         return found
 
     @property
@@ -201,6 +243,7 @@ def plan_review(
     strategy: Strategy = "balanced",
     reviewed: Iterable[str] = (),
     random_state: int = 0,
+    progress: bool = True,
 ) -> ReviewPlan:
     """Choose the traces to read.
 
@@ -219,6 +262,8 @@ def plan_review(
         are then those of the traces that are not among them.
     random_state : int
         The seed of the draw.
+    progress : bool
+        Whether to show how far the embedding is, where texts must be embedded first.
 
     Notes
     -----
@@ -235,6 +280,8 @@ def plan_review(
     if strategy not in get_args(Strategy):
         known = ", ".join(map(repr, get_args(Strategy)))
         raise ArgumentError(f"strategy={strategy!r} is not known; use {known}")
+    if isinstance(random_state, bool) or not isinstance(random_state, int | np.integer) or random_state < 0:
+        raise ArgumentError(f"random_state={random_state!r} is not a seed; give a whole number from 0 on")
     if isinstance(reviewed, str):
         raise ArgumentError(f"reviewed={reviewed!r} is one text; give a list: [{reviewed!r}]")
     # in the order of the ids, so that the same seed draws the same traces however the frame is sorted
@@ -259,16 +306,18 @@ def plan_review(
         "random_state": int(random_state),
         "population": len(places),
         "sample": n_random,
+        "drawn": [row[0] for row in sample],
         "layer": draw.layer,
         "reviewed": found.trace_ids[order[before]].tolist(),
     }
     plan = ReviewPlan(_frame(sample, found), found, params)
     if size == n_random:
         return plan
-    chosen = plan._choose(size - n_random, {}, planned=[row[0] for row in sample])
-    whole = ReviewPlan(_frame(spread([chosen, sample]), found), found, params)
-    if len(found) == len(plan._ground.ids):  # else the ground lacks what was chosen by then
-        whole.__dict__["_ground"] = plan._ground
+    ground = plan.__dict__["_ground"] = plan._surveyed(progress=progress)
+    chosen, edges = plan._choose(size - n_random, {}, planned=params["drawn"])
+    rows = spread([chosen, edges, sample])
+    whole = ReviewPlan(_frame(rows, found), found, {**params, "edges": len(edges)})
+    whole.__dict__["_ground"] = ground
     return whole
 
 

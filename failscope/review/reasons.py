@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from failscope.review.discovery import Ground
+from failscope.review.discovery import SAME
+from failscope.review.ground import Ground
 from failscope.surface.edgecases import EDGE_CASES
 
 _TOLD = 2  # behaviours named
@@ -15,15 +16,25 @@ _FAR = 1.5  # standard deviations from which a behaviour is worth naming
 
 
 def pick_reason(
-    ground: Ground, row: int, probes: Sequence[Mapping[str, Any]], *, chance: np.ndarray | None = None
+    ground: Ground,
+    row: int,
+    probes: Sequence[Mapping[str, Any]],
+    *,
+    novelty: float,
+    chance: np.ndarray | None = None,
 ) -> str:
-    """Why a trace was chosen; ``chance`` (n,) of failing, once something was learned from what was read.
+    """Why a trace was chosen, at this distance from all before it.
+
+    ``chance`` (n,) of failing is given once something was learned from what was read.
 
     Examples of what it says: "unlike everything before it: is cut off, long answers"; "a bad signal, and unlike
     what comes before it: refuses"; "likely to fail by what was read, and unlike it: many figures".
     """
     told = _behaves(ground, row, probes)
     so = f": {told}" if told else ""
+    if novelty < SAME:
+        likely = "has a bad signal" if ground.bad[row] else "is among the likeliest to fail of what is left"
+        return f"{likely}; it behaves like what comes before it{so}"
     # no figure: the best of thousands of chances is too high a one
     if chance is not None and chance[row] >= 0.5:
         return f"likely to fail by what was read, and unlike it{so}"
@@ -41,8 +52,8 @@ def edge_reason(ground: Ground, row: int, group: str, probes: Sequence[Mapping[s
 def _behaves(ground: Ground, row: int, probes: Sequence[Mapping[str, Any]]) -> str:
     """What is most unusual about it; what hints at a failure first."""
     figures = ground.behaviour[row]
-    flags = np.array([probe["kind"] == "flag" for probe in probes])
-    hints = np.array([bool(probe["hint"]) for probe in probes])
+    flags = np.array([probe["kind"] == "flag" for probe in probes], dtype=bool)
+    hints = np.array([bool(probe["hint"]) for probe in probes], dtype=bool)
     # that a flag does not fire is no news
     far = np.where(flags, figures, np.abs(figures))
     far = np.where(far >= _FAR, far + 3 * (hints & (figures > 0)), 0)

@@ -84,17 +84,21 @@ def allocate(sizes: np.ndarray, total: int) -> np.ndarray:
     return drawn
 
 
-def spread(lists: Sequence[Sequence[T]]) -> list[T]:
+def spread(lists: Sequence[Sequence[T]], *, begun: Sequence[int] | None = None) -> list[T]:
     """All lists mixed evenly, each in its own order; where two are level, the earlier list comes first.
+
+    ``begun`` says how many of each list came before, so that what is left of an even mixture stays where it was.
 
     Examples
     --------
     >>> spread([["a", "b", "c"], [1]])
     ['a', 'b', 1, 'c']
+    >>> spread([["c"], [1]], begun=[2, 0])
+    [1, 'c']
     """
     at = [
-        ((i + 0.5) / len(items), which, i, item)
-        for which, items in enumerate(lists)
+        ((before + i + 0.5) / (before + len(items)), which, i, item)
+        for which, (items, before) in enumerate(zip(lists, begun or [0] * len(lists), strict=True))
         for i, item in enumerate(items)
     ]
     return [item for *_, item in sorted(at, key=lambda entry: entry[:3])]

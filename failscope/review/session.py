@@ -28,6 +28,7 @@ from failscope.review.plan import ReviewPlan
 from failscope.review.suggest import SHOWN, Learned, Space, learn, more_like, space_of
 from failscope.review.wording import clean_scores, describe, id_list, mode_name, set_name, short_name
 from failscope.surface.clustering import Clustering
+from failscope.surface.contrast import Contrast
 from failscope.traces.table import Traces
 
 MARK_COLUMNS = ("failure_modes", "scores", "note", "expected_output", "read", "reviewers", "at")
@@ -250,7 +251,8 @@ class Session:
         read, which the chosen traces bias. A reading counts for the traces that are alike, see ``ReviewPlan.alike``.
         """
         read = self._read_modes()
-        counted = {other: modes for trace_id, modes in read.items() for other in self.plan.alike(trace_id)}
+        together = self.plan.alike_all(read)
+        counted = {other: modes for trace_id, modes in read.items() for other in together[trace_id]}
         return prevalence_frame(read, self.plan.sample(), counted=counted, confidence=confidence)
 
     def saturation(self) -> pd.DataFrame:
@@ -335,6 +337,22 @@ class Session:
         if not len(space.rows(given)):
             space = self._space(keep=given)
         return more_like(space, given, skip=self._read_modes(), n=n)
+
+    def contrast(self, trace_id: str) -> Contrast | None:
+        """A trace beside the nearest answer that passes, by what people said and else by signals; see ``contrast``."""
+        self._known([trace_id])
+        fine, failing = self.judged()
+        return self.clustering.contrast(trace_id, fine=fine, failing=failing)
+
+    def judged(self) -> tuple[list[str], list[str]]:
+        """The traces that were read and found fine, and those that anyone gave a failure mode."""
+        fine, failing = [], []
+        for trace_id, mark in self.marks().iterrows():
+            if mark["failure_modes"]:
+                failing.append(str(trace_id))
+            elif mark["read"]:
+                fine.append(str(trace_id))
+        return fine, failing
 
     def _meant(self, like: str | Iterable[str]) -> list[str]:
         if not isinstance(like, str):

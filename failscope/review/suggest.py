@@ -101,18 +101,7 @@ def space_of(found: Clustering, *, keep: Iterable[str] = ()) -> Space:
     """
     order = np.argsort(found.trace_ids.astype(str), kind="stable")
     ids = found.trace_ids[order].astype(object)
-    probes = tuple(
-        Probe(
-            p["name"],
-            _measured,
-            says=p["says"],
-            kind=p["kind"],
-            hint=p["hint"],
-            more=p["more"],
-            less=p["less"],
-        )
-        for p in found.params["probes"]
-    )
+    probes = tuple(Probe.measured(record) for record in found.params["probes"])
     behaviours = standardise(found.behaviours.loc[ids], probes)
     if len(ids) > MOST:
         must = np.isin(ids, list(keep))
@@ -392,7 +381,3 @@ def _chance(odds: np.ndarray) -> np.ndarray:
 
 def _odds(chance: float) -> float:
     return float(np.log(chance / (1 - chance)))
-
-
-def _measured(frame: pd.DataFrame) -> np.ndarray:
-    raise AssertionError("the figures are in the clustering; its probes are only asked for their names")
