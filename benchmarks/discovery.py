@@ -133,29 +133,17 @@ def _figures(met: np.ndarray, chance: np.ndarray | list[np.ndarray]) -> dict[str
     }
 
 
-def structure(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """How well clusters match the modes: per mode the best F1 of any cluster in any layer, and AMI among failures."""
-    from sklearn.metrics import adjusted_mutual_info_score as ami
-
+def structure(name: str) -> dict[str, Any]:
+    """Per mode the best F1 of any cluster in any layer; ``benchmarks.views`` has the agreement of whole clusterings."""
     drawn = sample(name, 0)
     modes: dict[str, Any] = {}
-    agreement: dict[str, Any] = {}
-    topics = peers.PEERS["EVoC"]  # a stand-in for the topic: groups of the inputs' vectors
-    inputs = fs.embed_texts(drawn.traces.frame["input"].tolist(), cache=drawn.traces.vectors, progress=False)
-    topic = topics.labels(inputs, 0)
-    failed = np.array([bool(drawn.modes[i]) for i in drawn.traces.trace_ids])
-    first = np.array([min(drawn.modes[i], default="") for i in drawn.traces.trace_ids])
     for view in VIEWS:
         found = _found(drawn, view, 0)
-        agreement[view] = {
-            "modes": float(ami(first[failed], found.labels[failed])) if failed.any() else None,
-            "topic": float(ami(topic, found.labels)),
-        }
         for mode in sorted(drawn.counted):
             has = np.array([mode in drawn.modes[i] for i in drawn.traces.trace_ids])
             entry = modes.setdefault(mode, {"rows": int(has.sum())})
             entry[view] = max(_best_f1(layer, has) for layer in found.layers)
-    return modes, agreement
+    return modes
 
 
 def _best_f1(labels: np.ndarray, has: np.ndarray) -> float:
@@ -190,7 +178,7 @@ def main() -> None:
     args = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"  # one process a core instead
     curves: dict[str, Any] = {setting: {} for setting in SIGNALS}
-    modes, agreement, sets = {}, {}, {}
+    modes, sets = {}, {}
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
         structures = {name: pool.submit(structure, name) for name in args.sets}
         # seed by seed, so that every set has as many when the time is over
@@ -208,7 +196,7 @@ def main() -> None:
             gathered = _gather([job.result() for job in done])
             for setting in SIGNALS:
                 curves[setting][name] = gathered[setting]
-            modes[name], agreement[name] = structures[name].result()
+            modes[name] = structures[name].result()
             drawn = sample(name, 0)
             sets[name] = {
                 "rows": len(drawn.traces),
@@ -219,7 +207,7 @@ def main() -> None:
             print(f"\n{name}\n" + table(_rows(gathered)), flush=True)
     save(
         "discovery",
-        {"reads": READS, "rows": ROWS, "sets": sets, "curves": curves, "modes": modes, "ami": agreement},
+        {"reads": READS, "rows": ROWS, "sets": sets, "curves": curves, "modes": modes},
     )
 
 
