@@ -112,27 +112,11 @@ def section(data: Mapping[str, Any], curves: Mapping[str, Any], *, measured: str
             listed = sorted(modes.items(), key=lambda item: -item[1]["rows"])
             rows = [{"mode": mode, **cells(one, digits=2)} for mode, one in listed]
             parts += [f"**{name}**", table(rows)]
-    if "ami" in data:
-        rows = [
-            {
-                "set": name,
-                "view": view,
-                "AMI with the modes": one.get("modes"),
-                "AMI with the topic": one.get("topic"),
-            }
-            for name, views in data["ami"].items()
-            for view, one in views.items()
-        ]
-        parts += [
-            "### Modes or topics",
-            "Adjusted mutual information of the clusters with the modes, among failures only, and with the topic.",
-            table([cells(row, digits=2) for row in rows]),
-        ]
     return [part for part in parts if part]
 
 
 def _targets(curves: Mapping[str, Any]) -> list[str]:
-    """What issue 3 asks for, and whether it is reached: one row a target and setting, one column a set."""
+    """What was to be reached, and whether it is: one row a target and setting, one column a set."""
     rows: dict[tuple[str, str], dict[str, str]] = {}
     verdicts: list[bool] = []
     random: Any = None

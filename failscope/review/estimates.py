@@ -1,121 +1,37 @@
-"""Numbers from what was read: how common a failure mode is, and how much is still unseen."""
+"""Numbers from what was read: how common a failure mode is in all the traces, and how sure that is."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from failscope.errors import ArgumentError
+from failscope.review.assisted import ANY_FAILURE, Assisted, Helper, difference_estimate
+from failscope.review.intervals import (
+    likelihood_interval,
+    reads_needed,
+    share_interval,
+    simple_sample_interval,
+    stratified_interval,
+)
+from failscope.review.saturation import saturation_frame
 
-ANY_FAILURE = "any failure"
-"""The row of the prevalence that counts traces with at least one failure mode."""
-
-
-def share_interval(count: int, of: int, *, population: int, confidence: float = 0.95) -> tuple[float, float]:
-    """The interval for a share from a simple random sample without replacement.
-
-    Parameters
-    ----------
-    count, of : int
-        Hits, and the size of the sample.
-    population : int
-        What the sample was drawn from.
-
-    Returns
-    -------
-    (float, float)
-        In [0, 1]; (0, 1) when nothing was read; the share itself when everything was.
-
-    Notes
-    -----
-    The shares that the count does not speak against, by the hypergeometric distribution's tails with half of
-    the count's own probability (mid-P; Lancaster 1961, JASA 56). It knows that the population is finite, has a
-    width at a count of zero, and is on average as wide as it says, where Clopper and Pearson's is wider.
-    """
-    from scipy.stats import hypergeom
-
-    if not 0 < confidence < 1:
-        raise ArgumentError(f"confidence={confidence} is not between 0 and 1; 0.95 is usual")
-    if not 0 <= count <= of <= population:
-        raise ArgumentError(
-            f"count={count} of={of} population={population} cannot be; each is at most the next"
-        )
-    if of == 0:
-        return 0.0, 1.0
-    tail = (1 - confidence) / 2
-
-    def below(
-        hits: int,
-    ) -> float:  # the mid-P chance of a count this low when `hits` of the population are hits
-        draw = hypergeom(population, hits, of)
-        return float(draw.cdf(count) - draw.pmf(count) / 2)
-
-    # what is possible at all: the hits that were seen, up to everything that was not seen to be none
-    fewest, most = count, population - (of - count)
-    low = fewest if count == 0 else _first(fewest, most, lambda hits: 1 - below(hits) > tail)
-    high = most if count == of else _first(fewest, most + 1, lambda hits: below(hits) <= tail) - 1
-    return low / population, max(high, low) / population
-
-
-def _first(low: int, high: int, holds: Callable[[int], bool]) -> int:
-    """The smallest number in [low, high] from which on it holds; high when it never does."""
-    while low < high:
-        middle = (low + high) // 2
-        if holds(middle):
-            high = middle
-        else:
-            low = middle + 1
-    return low
-
-
-def stratified_interval(
-    counts: np.ndarray, read: np.ndarray, sizes: np.ndarray, *, confidence: float = 0.95
-) -> tuple[float, float, float]:
-    """A share and its interval from simple random samples of several strata.
-
-    Parameters
-    ----------
-    counts, read, sizes : (h,) int arrays
-        Of each stratum: hits, traces read, traces there are.
-
-    Returns
-    -------
-    (float, float, float)
-        The estimate and its interval; (NaN, 0, 1) while a stratum is unread, for nothing is known of it.
-
-    Notes
-    -----
-    The estimate weighs each stratum by its size. The interval is Korn and Graubard's (1998, Survey Methodology 24): the
-    exact binomial one for as many independent reads as have the estimate's variance (finite population correction
-    included), widened for the degrees of freedom. That number is at most Kish's, (sum of weights)² / sum of squared
-    weights, which also serves where no hit or only hits were met and the variance says nothing.
-    """
-    from scipy.stats import beta, t
-
-    if (read == 0).any():
-        return math.nan, 0.0, 1.0
-    weight = sizes / sizes.sum()
-    share = counts / read
-    estimate = float(weight @ share)
-    if (read == sizes).all():
-        return estimate, estimate, estimate
-    total = int(read.sum())
-    kish = 1 / float((weight**2 / read).sum())
-    reads = min(kish, total)
-    variance = float((weight**2 * (1 - read / sizes) * share * (1 - share) / np.maximum(read - 1, 1)).sum())
-    tail = (1 - confidence) / 2
-    if variance > 0:
-        free = max(total - len(read), 1)
-        wider = (t.ppf(1 - tail, max(total - 1, 1)) / t.ppf(1 - tail, free)) ** 2
-        reads = min(reads, estimate * (1 - estimate) / variance * wider)
-    hits = estimate * reads
-    low = 0.0 if estimate == 0 else float(beta.ppf(tail, hits, reads - hits + 1))
-    high = 1.0 if estimate == 1 else float(beta.ppf(1 - tail, hits + 1, reads - hits))
-    return estimate, min(low, estimate), max(high, estimate)
+__all__ = [
+    "ANY_FAILURE",
+    "Assisted",
+    "difference_estimate",
+    "domain_frame",
+    "likelihood_interval",
+    "prevalence_frame",
+    "reads_needed",
+    "saturation_frame",
+    "score_frame",
+    "share_interval",
+    "stratified_interval",
+]
 
 
 def prevalence_frame(
@@ -124,6 +40,9 @@ def prevalence_frame(
     *,
     counted: Mapping[str, Sequence[str]] | None = None,
     confidence: float = 0.95,
+    suggested: pd.DataFrame | None = None,
+    held_out: pd.DataFrame | None = None,
+    strata: pd.Series | None = None,
 ) -> pd.DataFrame:
     """The share of each failure mode in the population, from the random sample as far as it was read.
 
@@ -135,47 +54,216 @@ def prevalence_frame(
         ``ReviewPlan.sample()``: ``trace_id`` in the order of the draw, ``stratum``, ``size`` of the stratum.
     counted : mapping, optional
         The same for traces that nobody read, but one that is alike.
+    suggested : pandas.DataFrame, optional
+        Index ``trace_id``: every trace of the population, and no other; a column for each failure mode with the
+        confidence that it is there, NaN for none. For any failure, a column ``ANY_FAILURE`` or else the chance of at
+        least one if the modes were independent.
+    held_out : pandas.DataFrame, optional
+        The same for the traces of the sample that were read, from models that did not learn from them; needed with
+        ``suggested``, see ``difference_estimate``.
+    strata : pandas.Series, optional
+        Trace id -> stratum, for every trace of the population; needed with ``suggested`` from several strata.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index ``failure_mode``. ``estimate, low, high``: the share and its interval, from the sample alone. ``count,
+        of``: hits and reads of the sample. ``naive``: the share among everything read. ``assisted, assisted_low,
+        assisted_high``: with the help of the suggestions, where that is narrower, else NaN. ``method``: in words.
 
     Notes
     -----
     Of each stratum only the unbroken beginning of its draw is used: a reviewer who skips the hard ones would bias what
     comes after a gap.
     """
+    if suggested is not None and held_out is None:
+        raise ArgumentError(
+            "suggested came without held_out; give the reads' suggestions from models that did not learn from them, "
+            "or held_out=suggested when no model learned from any of them"
+        )
     known = {**(counted or {}), **read}
-    unread = ~sample["trace_id"].isin(list(known))
-    used = sample[unread.groupby(sample["stratum"]).cumsum() == 0]
-    strata = sample.groupby("stratum")["size"].first()
-    taken = used.groupby("stratum").size().reindex(strata.index, fill_value=0).to_numpy()
+    used = _used(known, sample)
+    sizes = sample.groupby("stratum")["size"].first()
+    taken = used.groupby("stratum").size().reindex(sizes.index, fill_value=0).to_numpy()
     modes = list(dict.fromkeys(m for said in read.values() for m in said))
+    helper = None
+    if suggested is not None and held_out is not None and len(sizes):
+        helper = Helper(suggested, held_out, strata, used, sizes)
     rows = []
     for mode in [ANY_FAILURE, *modes]:
         hit = {t for t, said in known.items() if (said if mode == ANY_FAILURE else mode in said)}
-        hits = used[used["trace_id"].isin(list(hit))].groupby("stratum").size()
-        counts = hits.reindex(strata.index, fill_value=0).to_numpy()
-        if len(strata) == 1:
+        hits = used["trace_id"].isin(list(hit)).to_numpy()
+        counts = used[hits].groupby("stratum").size().reindex(sizes.index, fill_value=0).to_numpy()
+        if not len(sizes):
+            estimate, low, high = math.nan, 0.0, 1.0
+            method = "no random sample"
+        elif len(sizes) == 1:
             count, of = int(counts[0]), int(taken[0])
             estimate = count / of if of else math.nan
-            low, high = share_interval(count, of, population=int(strata.iloc[0]), confidence=confidence)
-        elif len(strata):
-            estimate, low, high = stratified_interval(counts, taken, strata.to_numpy(), confidence=confidence)
+            low, high = likelihood_interval(count, of, population=int(sizes.iloc[0]), confidence=confidence)
+            method = "simple random sample"
         else:
-            estimate, low, high = math.nan, 0.0, 1.0
+            estimate, low, high = stratified_interval(counts, taken, sizes.to_numpy(), confidence=confidence)
+            method = f"stratified random sample, {len(sizes)} strata"
+        helped = (math.nan,) * 3
+        if helper is not None:
+            found = helper.estimate(mode, hits.astype(float), confidence)
+            reason = found.reason
+            if not reason and found.high - found.low >= high - low:
+                reason = "the suggestions do not narrow it"
+            if reason:
+                method += f"; not assisted: {reason}"
+            else:
+                helped = (found.estimate, found.low, found.high)
+                method += f"; assisted by suggestions, weight {found.weight:.2f}"
         naive = len(hit & read.keys()) / len(read) if read else math.nan
-        rows.append((estimate, low, high, int(counts.sum()), int(taken.sum()), naive))
+        rows.append((estimate, low, high, int(counts.sum()), int(taken.sum()), naive, *helped, method))
     index = pd.Index([ANY_FAILURE, *modes], name="failure_mode")
-    return pd.DataFrame(rows, index=index, columns=["estimate", "low", "high", "count", "of", "naive"])
+    columns = ["estimate", "low", "high", "count", "of", "naive", "assisted", "assisted_low", "assisted_high"]
+    return pd.DataFrame(rows, index=index, columns=[*columns, "method"])
 
 
-def saturation_frame(read: Mapping[str, Sequence[str]]) -> pd.DataFrame:
-    """The discovery curve of a review, one row for each trace read.
+def domain_frame(
+    read: Mapping[str, Sequence[str]],
+    sample: pd.DataFrame,
+    domains: pd.Series,
+    *,
+    failure_mode: str = ANY_FAILURE,
+    counted: Mapping[str, Sequence[str]] | None = None,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """The share of failures in each part of the population, from the same random sample.
 
-    ``unseen`` is Good and Turing's estimate of the chance that the next failure is of a mode not met before:
-    modes met once / failures met (Good 1953, Biometrika 40); 1 while nothing was met.
+    Parameters
+    ----------
+    read, sample, counted
+        As in ``prevalence_frame``.
+    domains : pandas.Series
+        Index ``trace_id``: every trace of the population; the part that it is in, a cluster for instance.
+    failure_mode : str
+        Of this one; any failure by default.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index ``domain``, the order of their names: ``estimate, low, high, count, of`` (hits and reads of the sample in
+        it) and ``size``. Where the sample has no read, NaN and (0, 1): nothing is known of that part.
+
+    Notes
+    -----
+    Given how many reads fell into a domain, they are a simple random sample of it (Cochran 1977, Sampling Techniques,
+    2.13), and the interval is ``likelihood_interval``. From several strata the reads weigh size / reads of their
+    stratum, the estimate is a ratio (Hájek 1971) and the interval that of as many reads as the weights are worth (Kish
+    1965). A stratum of which nothing was read is left out.
     """
-    met: Counter[str] = Counter()
+    known = {**(counted or {}), **read}
+    used = _used(known, sample)
+    used = used.assign(
+        domain=domains.reindex(used["trace_id"]).to_numpy(),
+        hit=[
+            bool(known[t]) if failure_mode == ANY_FAILURE else failure_mode in known[t]
+            for t in used["trace_id"]
+        ],
+    )
+    if used["domain"].isna().any():
+        lost = used.loc[used["domain"].isna(), "trace_id"].iloc[0]
+        raise ArgumentError(f"domains lacks trace {lost!r}; it needs every trace of the population")
+    used["weight"] = used["size"] / used.groupby("stratum")["trace_id"].transform("size")
     rows = []
-    for n, modes in enumerate(read.values(), start=1):
-        met.update(modes)
-        once = sum(count == 1 for count in met.values())
-        rows.append((n, len(met), once / met.total() if met else 1.0))
-    return pd.DataFrame(rows, columns=["read", "modes", "unseen"])
+    sizes = domains.value_counts().sort_index()
+    for domain, size in sizes.items():
+        part = used[used["domain"] == domain]
+        estimate, low, high = _weighted_share(
+            part["hit"].to_numpy(), part["weight"].to_numpy(dtype=float), int(size), confidence
+        )
+        rows.append((estimate, low, high, int(part["hit"].sum()), len(part), int(size)))
+    columns = ["estimate", "low", "high", "count", "of", "size"]
+    return pd.DataFrame(rows, index=pd.Index(sizes.index, name="domain"), columns=columns)
+
+
+def score_frame(
+    scores: Mapping[str, Mapping[str, float]],
+    sample: pd.DataFrame,
+    scales: Mapping[str, tuple[float, float]],
+    *,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """The mean score of each dimension over the population, from the random sample as far as it was read.
+
+    Parameters
+    ----------
+    scores : mapping
+        Trace id -> dimension -> score, for every trace that was read; {} for one without scores.
+    sample : pandas.DataFrame
+        As in ``prevalence_frame``.
+    scales : mapping
+        Dimension -> its lowest and highest score.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index ``dimension``: ``estimate, low, high, of`` (reads of the sample with a score). Where there is none, NaN and
+        the ends of the scale.
+
+    Notes
+    -----
+    The mean over the traces that would be given a score, weighted by the design, as in ``domain_frame``. A score is put
+    on 0 to 1; the interval is that of a share from as many reads as have the variance of the mean, to which half a read
+    at the far end of the scale is added: five equal scores do not prove that all are equal.
+    """
+    used = _used(scores, sample)
+    per_read = used["size"] / used.groupby("stratum")["trace_id"].transform("size")
+    population = int(sample.groupby("stratum")["size"].first().sum())
+    rows = []
+    for dimension, (lowest, highest) in scales.items():
+        if not lowest < highest:
+            raise ArgumentError(
+                f"the scale of {dimension!r} is ({lowest}, {highest}); give (lowest, highest)"
+            )
+        given = np.array([scores[t].get(dimension, math.nan) for t in used["trace_id"]], dtype=float)
+        has = ~np.isnan(given)
+        value, weight = (given[has] - lowest) / (highest - lowest), per_read.to_numpy(dtype=float)[has]
+        if ((value < 0) | (value > 1)).any():
+            raise ArgumentError(
+                f"a score of {dimension!r} is {given[has][(value < 0) | (value > 1)][0]}; its scale is {lowest} to {highest}"
+            )
+        estimate, low, high = math.nan, 0.0, 1.0
+        if has.any():
+            estimate = float(weight @ value / weight.sum())
+            worth = float(weight.sum() ** 2 / (weight**2).sum())
+            most = estimate * (1 - estimate)
+            spread = float(weight @ (value - estimate) ** 2 / weight.sum())
+            far = max(estimate, 1 - estimate) ** 2
+            variance = min((worth * spread + far / 2) / max(worth - 1, 1), most)
+            low, high = simple_sample_interval(
+                estimate,
+                reads=worth * most / variance if variance > 0 else worth,
+                unread=max(1 - len(used) / population, 0.0),
+                confidence=confidence,
+            )
+        span = highest - lowest
+        rows.append((lowest + span * estimate, lowest + span * low, lowest + span * high, int(has.sum())))
+    index = pd.Index(list(scales), name="dimension")
+    return pd.DataFrame(rows, index=index, columns=["estimate", "low", "high", "of"])
+
+
+def _weighted_share(
+    hit: np.ndarray, weight: np.ndarray, population: int, confidence: float
+) -> tuple[float, float, float]:
+    if not len(hit):
+        return math.nan, 0.0, 1.0
+    if np.ptp(weight) < 1e-9:
+        low, high = likelihood_interval(
+            int(hit.sum()), len(hit), population=population, confidence=confidence
+        )
+        return float(hit.mean()), low, high
+    estimate = float(weight @ hit / weight.sum())
+    reads = float(weight.sum() ** 2 / (weight**2).sum())
+    unread = max(1 - len(hit) / population, 0.0)
+    return estimate, *simple_sample_interval(estimate, reads=reads, unread=unread, confidence=confidence)
+
+
+def _used(known: Mapping[str, object], sample: pd.DataFrame) -> pd.DataFrame:
+    """Of each stratum, the beginning of its draw that was read without a gap."""
+    unread = ~sample["trace_id"].isin(list(known))
+    return sample[unread.groupby(sample["stratum"]).cumsum() == 0]
