@@ -39,6 +39,8 @@ _HOMES = {
     "Provenance": "failscope.golden.provenance",
     "ReadOnlyWorkspaceError": "failscope.errors",
     "ReviewPlan": "failscope.review.plan",
+    "Rubric": "failscope.review.rubric",
+    "RubricError": "failscope.errors",
     "SentenceTransformerEmbedder": "failscope.surface.embedding",
     "Session": "failscope.review.session",
     "StaticEmbedder": "failscope.surface.embedding",
@@ -73,11 +75,13 @@ if TYPE_CHECKING:
         NotAWorkspaceError,
         NotFoundError,
         ReadOnlyWorkspaceError,
+        RubricError,
         WorkspaceError,
     )
     from failscope.golden.dataset import GoldenSet
     from failscope.golden.provenance import Provenance
     from failscope.review.plan import ReviewPlan, plan_review
+    from failscope.review.rubric import Rubric
     from failscope.review.session import Session
     from failscope.surface.behaviour import PROBES, Probe, behaviours
     from failscope.surface.clustering import Clustering

@@ -3,7 +3,8 @@
 FailscopeError
 ├── ArgumentError (ValueError)         a call was asked for something that it cannot do
 ├── DataError (ValueError)             what was read cannot be made into traces
-│   └── ColumnError                    a column is missing or named twice
+│   ├── ColumnError                    a column is missing or named twice
+│   └── RubricError                    a rubric's file is broken; the message has file, line and mend
 ├── NotFoundError (KeyError)           no trace, session, cluster or golden set of that name
 ├── MissingPackageError (ImportError)  an optional package is not installed
 ├── ModelError (OSError)               a model cannot be loaded or asked, or its file is not what it should be
@@ -11,7 +12,8 @@ FailscopeError
 │   ├── NotAWorkspaceError             the file or folder is something else
 │   ├── NewerWorkspaceError            a later failscope wrote it
 │   ├── LockedWorkspaceError           another process holds it
-│   └── ReadOnlyWorkspaceError         it can be read, not written
+│   ├── ReadOnlyWorkspaceError         it can be read, not written
+│   └── UnreachableWorkspaceError      its database server does not answer
 └── IntegrityError (ValueError)        a golden set's files are not what was promoted
 """
 
@@ -32,6 +34,10 @@ class DataError(FailscopeError, ValueError):
 
 class ColumnError(DataError):
     """A column is missing or named twice."""
+
+
+class RubricError(DataError):
+    """A rubric's file is broken; the message has the file, the line, what was found and how to mend it."""
 
 
 class NotFoundError(FailscopeError, KeyError):
@@ -68,6 +74,10 @@ class LockedWorkspaceError(WorkspaceError):
 
 class ReadOnlyWorkspaceError(WorkspaceError):
     """It can be read, not written."""
+
+
+class UnreachableWorkspaceError(WorkspaceError):
+    """Its database server does not answer; the same call may work a moment later."""
 
 
 class IntegrityError(FailscopeError, ValueError):

@@ -12,7 +12,8 @@ import pandas as pd
 from failscope.errors import ArgumentError
 from failscope.golden.dataset import GoldenSet, example_id, versions, write_version
 from failscope.review import events as kinds
-from failscope.review.events import Event, Ledger, expected_output
+from failscope.review.events import Event
+from failscope.review.ledger import Ledger, expected_output
 from failscope.review.session import Session
 from failscope.review.wording import describe
 from failscope.traces.table import Traces

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import failscope as fs
-from failscope.review.events import ANNOTATION, TRACE_TAGS, UNDO, Event, Ledger
+from failscope.review.events import ANNOTATION, TRACE_TAGS, UNDO, Event
+from failscope.review.ledger import Ledger
 
 
 def test_an_annotation_is_there_after_reopening(session, ws):
