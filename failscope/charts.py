@@ -9,12 +9,15 @@ import numpy as np
 import pandas as pd
 
 from failscope.errors import ArgumentError, NotFoundError
+from failscope.review.changes import FALLS, RISES
 from failscope.surface.cards import plain
 from failscope.surface.clustering import Clustering
 from failscope.surface.profile import NOISE
 
 if TYPE_CHECKING:
     import altair as alt
+
+    from failscope.review.movements import Movements
 
 DRAWN = 5_000
 """Points that a map draws at most: Altair's own limit. More are sampled, and the title says so."""
@@ -146,6 +149,74 @@ def weekly_shares(found: Clustering, *, clusters: list[int] | None = None) -> al
     facet = alt.Facet("cluster:N", title=None, sort=titles, header=alt.Header(labelColor=INK, labelLimit=230))
     chart = alt.layer(band, line).properties(width=230, height=130).facet(facet=facet, columns=3)
     return _styled(chart, "Share of each week's traces", "Bands: 95% intervals")
+
+
+def mode_trends(movements: Movements, *, n: int = 12) -> alt.Chart:
+    """The share of the most changed groups and failure modes in each week, with 95% intervals; orange where it was told.
+
+    Parameters
+    ----------
+    movements : Movements
+        From ``match_weeks``.
+    n : int
+        How many at most: those that changed, the strongest evidence first; where none did, the six that came nearest.
+
+    Raises
+    ------
+    ArgumentError
+        When there is only one week.
+    """
+    import altair as alt
+
+    frame = movements.frame
+    if frame["week"].nunique() < 2:
+        raise ArgumentError(
+            f"there is only one week, {movements.weeks[-1]!r}, so there is no trend; match two weeks at least"
+        )
+    changed = frame[frame["what"].isin(RISES | FALLS) & (frame["same_as"] == "")]
+    told = changed if len(changed) else movements.week().nsmallest(6, "p")
+    best = told.sort_values("p", kind="stable").drop_duplicates("key").head(n)
+    titles: dict[str, str] = {}
+    for row in best.itertuples():
+        what = f"{row.what} since {row.since}" if len(changed) else f"q = {row.q:.2f}"
+        title = f"{what}\n{plain(row.name, 56)}"
+        titles[row.key] = f"{title} ({len(titles)})" if title in titles.values() else title
+    rows = frame[frame["key"].isin(titles) & (frame["total"] > 0)]
+    data = pd.DataFrame(
+        {
+            "group": rows["key"].map(titles),
+            **{c: rows[c] for c in ("week", "share", "low", "high", "count", "total", "what")},
+            "evidence": [plain(text, 300) for text in rows["evidence"]],
+            "told": [
+                "told" if w in RISES | FALLS and same == "" else "not told"
+                for w, same in zip(rows["what"], rows["same_as"], strict=True)
+            ],
+        }
+    )
+    week = alt.X("week:O", title=None, axis=alt.Axis(labelAngle=-40))
+    share = alt.Y("share:Q", title="share", axis=alt.Axis(format=".1~%", tickCount=4))
+    tooltip = ["group", "week", alt.Tooltip("share:Q", format=".1%"), "count", "total", "what", "evidence"]
+    colour = alt.Color(
+        "told:N", scale=alt.Scale(domain=["told", "not told"], range=[ORANGE, BLUE]), legend=None
+    )
+    base = alt.Chart(data).encode(x=week)
+    band = base.mark_area(opacity=0.18, color=BLUE).encode(y=alt.Y("low:Q", title="share"), y2="high:Q")
+    line = base.mark_line(color=BLUE).encode(y=share)
+    points = base.mark_point(filled=True, size=46, opacity=1).encode(y=share, color=colour, tooltip=tooltip)
+    header = alt.Header(labelColor=INK, labelLimit=320, labelExpr="split(datum.value, '\\n')")
+    facet = alt.Facet("group:N", title=None, sort=list(titles.values()), header=header)
+    chart = (
+        alt.layer(band, line, points)
+        .properties(width=260, height=110)
+        .facet(facet=facet, columns=3)
+        .resolve_scale(y="independent")
+    )
+    many = "what changed" if len(changed) else "nothing changed beyond chance"
+    return _styled(
+        chart,
+        f"Share of each week's traces: {many}",
+        "Bands: 95% intervals; orange: the week in which it was told; each chart has its own scale",
+    )
 
 
 def behaviour_contrast(found: Clustering, cluster: int, *, n: int = 8) -> alt.Chart:

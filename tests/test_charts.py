@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import failscope as fs
 from failscope.errors import ArgumentError, NotFoundError
+from failscope.review.matching import match_weeks
 from failscope.surface.clustering import Clustering
 
 
@@ -69,6 +72,7 @@ def every(found: Clustering) -> dict:
         "plain": fs.charts.behaviour_contrast(found, 0),
         "lifts": fs.charts.signal_lifts(found),
         "flag": fs.charts.signal_lifts(found, signal="flag"),
+        "trends": fs.charts.mode_trends(match_weeks(found)),
     }
 
 
@@ -100,6 +104,28 @@ def test_the_trend_has_a_row_for_each_week_and_cluster(found):
     assert len({row["week"] for row in rows}) == 8
     assert len(rows) == 16
     assert all(row["low"] <= row["share"] <= row["high"] for row in rows)
+
+
+def test_trends_show_what_changed_and_the_week_in_which_it_was_told():
+    found = clustering(2000)
+    late = found.traces.frame["timestamp"] >= pd.Timestamp("2026-07-06", tz="UTC")
+    labels = np.where(late & (np.arange(2000) % 4 == 0), 99, found.labels)
+    movements = match_weeks(replace(found, labels=labels))
+    spec = fs.charts.mode_trends(movements).to_dict()
+    rows = pd.DataFrame(max(spec["datasets"].values(), key=len))
+    new = rows[rows["group"].str.startswith("new since 2026-W28")]
+    assert new.loc[new["told"] == "told", "week"].tolist() == ["2026-W28"]
+    assert rows.groupby("group").size().eq(len(movements.weeks)).all()
+    assert (rows["low"] <= rows["share"]).all()
+    assert (rows["share"] <= rows["high"]).all()
+    assert len(rows["group"].unique()) <= 12
+
+
+def test_trends_of_one_week_are_refused():
+    found = clustering(200)
+    frame = found.traces.frame.assign(timestamp=pd.Timestamp("2026-06-10", tz="UTC"))
+    with pytest.raises(ArgumentError, match="only one week"):
+        fs.charts.mode_trends(match_weeks(replace(found, traces=replace(found.traces, frame=frame))))
 
 
 def test_the_lift_that_is_beyond_chance_is_told_from_the_rest(found):
