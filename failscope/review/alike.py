@@ -18,7 +18,7 @@ def alike(frame: pd.DataFrame, trace_ids: Iterable[str]) -> dict[str, list[str]]
 
     Alike are traces whose input, context, system prompt and output are equal, white space aside. A word more or less, another
     case or sign can be what makes an answer fail, and equal answers to different questions are not alike either: a
-    refusal that is right for one is wrong for another. docs/plan.md has what was measured.
+    refusal that is right for one is wrong for another (docs/decisions, 10).
 
     Parameters
     ----------

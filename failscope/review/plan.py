@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, get_args
@@ -26,6 +26,7 @@ RANDOM_SHARE = 0.2
 """Of a balanced plan, the part that is drawn at random so that shares in all of production can be estimated."""
 EDGE_SHARE = 0.05
 """Of the budget, the part that is set aside for edge cases, the same for each group of them."""
+CARRIED = "left unread last week"
 LATER = "chosen later, by the plan or by a reviewer"
 """The reason of what was read and is not in the plan as it was made."""
 
@@ -92,14 +93,17 @@ class ReviewPlan:
         left = self.frame[~self.frame["trace_id"].isin(list(said))]
         sample = left[left["probability"].notna()]
         sample_rows = list(zip(sample["trace_id"], sample["reason"], sample["probability"], strict=True))
-        count = max(0, len(self) - len(begun) - len(sample_rows))
+        kept = [(i, CARRIED, np.nan) for i in self.params.get("carried", ()) if i not in said]
+        count = max(0, len(self) - len(begun) - len(sample_rows) - len(kept))
         if self.params["strategy"] in ("random", "stratified"):
             count = 0  # nothing in it was chosen, so nothing is
-        chosen, edges = self._choose(count, said, planned=sample["trace_id"]) if count else ([], [])
+        planned_still = [*sample["trace_id"], *(row[0] for row in kept)]
+        chosen, edges = self._choose(count, said, planned=planned_still) if count else ([], [])
         # each kind goes on where it is, however often the rest is chosen anew
         drawn = len(self._drawn) - len(sample_rows)
         edge = max(0, self.params.get("edges", 0) - len(edges))
-        rest = spread([chosen, edges, sample_rows], begun=[max(0, len(begun) - drawn - edge), edge, drawn])
+        before = [max(0, len(begun) - drawn - edge), edge, drawn]
+        rest = spread([[*kept, *chosen], edges, sample_rows], begun=before)
         adapted = ReviewPlan(_frame([*begun, *rest], self.clustering), self.clustering, self.params)
         adapted.__dict__.update({k: v for k, v in self.__dict__.items() if k in _PERSONAL})
         return adapted
@@ -120,6 +124,22 @@ class ReviewPlan:
             if trace_id in known:
                 said[trace_id] = list(modes)
         return said
+
+    def without(self, trace_ids: Iterable[str]) -> ReviewPlan:
+        """The plan after these traces were deleted: what is left of its random sample is one of the traces that are left.
+
+        The clustering must be without them already.
+        """
+        gone = set(trace_ids)
+        frame = self.frame[~self.frame["trace_id"].isin(list(gone))].reset_index(drop=True)
+        params = {
+            **self.params,
+            "drawn": [i for i in self._drawn if i not in gone],
+            "carried": [i for i in self.params.get("carried", ()) if i not in gone],
+            "reviewed": [i for i in self._skip if i not in gone],
+            "population": self.params["population"] - len(gone - set(self._skip)),
+        }
+        return ReviewPlan(frame.assign(position=np.arange(1, len(frame) + 1)), self.clustering, params)
 
     def alike(self, trace_id: str) -> list[str]:
         """The traces that reading this one counts for: the same question with the same answer, see ``alike``."""
@@ -242,6 +262,7 @@ def plan_review(
     budget: int = 120,
     strategy: Strategy = "balanced",
     reviewed: Iterable[str] = (),
+    carried: pd.DataFrame | Iterable[str] = (),
     random_state: int = 0,
     progress: bool = True,
 ) -> ReviewPlan:
@@ -260,6 +281,9 @@ def plan_review(
     reviewed : iterable of str
         Ids of traces that were read before, as ``ws.reviewed()`` gives them: not drawn and not chosen again. Shares
         are then those of the traces that are not among them.
+    carried : pandas.DataFrame or iterable of str
+        What was left unread last week, as ``session.unread()`` gives it: read first, at most half of the budget. The
+        traces must be in ``found``: ``ws.traces(since, until, also=session.unread()["trace_id"])``.
     random_state : int
         The seed of the draw.
     progress : bool
@@ -300,6 +324,11 @@ def plan_review(
         else draw_simple(len(places), n_random, rng)
     )
     sample = _sampled(found, places, draw)
+    first = _carried(found, carried, size // 2, leave={row[0] for row in sample} | set(reviewed))
+    if first and size == n_random:
+        raise ArgumentError(
+            f"strategy={strategy!r} draws all at random, and what was left unread is not; use 'balanced' or 'explore'"
+        )
     params = {
         "budget": size,
         "strategy": strategy,
@@ -309,16 +338,36 @@ def plan_review(
         "drawn": [row[0] for row in sample],
         "layer": draw.layer,
         "reviewed": found.trace_ids[order[before]].tolist(),
+        "carried": first,
     }
     plan = ReviewPlan(_frame(sample, found), found, params)
     if size == n_random:
         return plan
     ground = plan.__dict__["_ground"] = plan._surveyed(progress=progress)
-    chosen, edges = plan._choose(size - n_random, {}, planned=params["drawn"])
-    rows = spread([chosen, edges, sample])
+    count = size - n_random - len(first)
+    chosen, edges = plan._choose(count, {}, planned=[*params["drawn"], *first])
+    rows = spread([[*((i, CARRIED, np.nan) for i in first), *chosen], edges, sample])
     whole = ReviewPlan(_frame(rows, found), found, {**params, "edges": len(edges)})
     whole.__dict__["_ground"] = ground
     return whole
+
+
+def _carried(
+    found: Clustering, carried: pd.DataFrame | Iterable[str], most: int, *, leave: Collection[str]
+) -> list[str]:
+    """The first of what was left unread that is neither drawn nor reviewed."""
+    if isinstance(carried, str):
+        raise ArgumentError(f"carried={carried!r} is one text; give a list: [{carried!r}]")
+    ids = carried["trace_id"] if isinstance(carried, pd.DataFrame) else carried
+    known = set(found.trace_ids)
+    ids = list(dict.fromkeys(str(i) for i in ids))
+    missing = [i for i in ids if i not in known]
+    if missing:
+        raise ArgumentError(
+            f"{len(missing):,} of {len(ids):,} carried traces are not in the clustering, as {missing[0]!r}; "
+            "take them in with ws.traces(since, until, also=session.unread()['trace_id'])"
+        )
+    return [i for i in ids if i not in leave][:most]
 
 
 def _sampled(found: Clustering, places: np.ndarray, draw: Draw) -> list[tuple[str, str, float]]:

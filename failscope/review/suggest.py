@@ -30,6 +30,7 @@ _CHUNK = 8_192
 _RATE_READS = 20.0  # what the rate among all reads is worth against the random sample's own
 _CHOSEN = 0.5  # what a chosen read is worth against a drawn one, where hits are counted
 _NEAREST = 3
+_FOLDS = 5
 _TELLING = 0.25  # a behaviour that more traces than this share is no reason
 
 
@@ -149,6 +150,11 @@ class Learned:
         """(len(rows), m): how likely each failure mode is there, calibrated."""
         return self._judged(rows)[1]
 
+    def chances(self) -> pd.DataFrame:
+        """The same for every trace: index ``trace_id``, a column for each failure mode."""
+        rows = np.arange(len(self.space.trace_ids))
+        return _chances(self.space, rows, self.modes, self.confidence(rows))
+
     def _judged(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         scores = self.space.likeness(rows, self.read) @ self.weights.astype(np.float32) + self.means
         sure = np.zeros(scores.shape)
@@ -233,6 +239,32 @@ def learn(space: Space, read: Mapping[str, Sequence[str]], *, drawn: Collection[
     sampled = np.isin(space.trace_ids[rows], list(drawn))
     worth = tuple(_worth(held_out[:, j], has[:, j].astype(float), sampled) for j in range(len(modes)))
     return Learned(space, rows, modes, has, weights, means, worth)
+
+
+def held_out(space: Space, read: Mapping[str, Sequence[str]], *, drawn: Collection[str] = ()) -> pd.DataFrame:
+    """What would be suggested for the traces read by models that learned from the other reads only.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index ``trace_id`` of the reads, a column for each failure mode. The reads are left out in ``_FOLDS`` parts, equal
+        inputs together; NaN where a part's model had too few examples of a failure mode.
+    """
+    rows = space.rows(read)
+    asked = space.inputs[rows]
+    part = pd.factorize(asked)[0] % _FOLDS
+    frames = []
+    for fold in range(_FOLDS):
+        left_out = {str(i) for i in space.trace_ids[rows[part == fold]]}
+        learned = learn(space, {i: m for i, m in read.items() if i not in left_out}, drawn=drawn)
+        mine = rows[part == fold]
+        frames.append(_chances(space, mine, learned.modes, learned.confidence(mine)))
+    return pd.concat(frames)
+
+
+def _chances(space: Space, rows: np.ndarray, modes: Sequence[str], sure: np.ndarray) -> pd.DataFrame:
+    index = pd.Index(space.trace_ids[rows], name="trace_id", dtype="str")
+    return pd.DataFrame(sure, index=index, columns=list(modes))
 
 
 def more_like(

@@ -285,14 +285,3 @@ def test_the_order_changes_only_after_a_whole_batch(session):
     whole = session.queue(batch=5)["trace_id"].tolist()
     session.annotate(whole[0], reviewer="ana", failure_modes=[])
     assert session.queue(batch=5)["trace_id"].tolist() == whole[1:]
-
-
-def test_what_only_others_read_comes_last(session):
-    ids = session.plan.frame["trace_id"].tolist()
-    for trace_id in ids[:3]:
-        session.annotate(trace_id, reviewer="ben", failure_modes=[])
-    session.annotate(ids[5], reviewer="ana", failure_modes=[])
-    queue = session.queue(reviewer="ana")["trace_id"].tolist()
-    assert set(queue[-3:]) == set(ids[:3])
-    assert ids[5] not in queue
-    assert not set(ids[:3]) & set(session.queue()["trace_id"])
