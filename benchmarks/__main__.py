@@ -7,7 +7,18 @@ import sys
 
 from benchmarks.report import ROOT
 
-NAMES = ("pipeline", "discovery", "clusters", "views", "suggestions", "scale", "workbench", "demo")
+NAMES = (
+    "pipeline",
+    "discovery",
+    "clusters",
+    "views",
+    "suggestions",
+    "modes",
+    "scale",
+    "workbench",
+    "sessions",
+    "demo",
+)
 
 
 def main() -> None:

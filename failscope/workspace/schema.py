@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Integer, MetaData, String, Table, Text
+from sqlalchemy import Column, Integer, LargeBinary, MetaData, String, Table, Text
 
 metadata = MetaData()
 
@@ -19,7 +19,28 @@ events = Table(
     Column("trace_id", Text, nullable=False, index=True),
     Column("payload", Text, nullable=False),
     Column("version", String(40), nullable=False),
+    # over the hash of the event before and this event's other columns (workspace/audit.py)
+    Column("hash", String(64), nullable=False, server_default=""),
     sqlite_autoincrement=True,
+)
+
+# one row: the last event's place and hash, so that a log whose end was cut off can be told from a whole one
+head = Table(
+    "head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("seq", Integer, nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
+# what a folder holds for a workspace of one machine; in pieces, since a file may be larger than a row should be
+files = Table(
+    "files",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("piece", Integer, primary_key=True, autoincrement=False),
+    Column("sha256", String(64), nullable=False),
+    Column("content", LargeBinary, nullable=False),
 )
 
 # which part file holds each trace; the texts are in Parquet

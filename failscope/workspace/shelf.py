@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import sqlalchemy as sa
 
-from failscope.errors import ArgumentError, DataError, WorkspaceError
+from failscope.errors import ArgumentError, DataError
 from failscope.review.events import TRACES_ADDED
 from failscope.traces.table import COLUMNS, REJECTED_COLUMNS, TEXT_COLUMNS, Direction, Traces, text_hash
 from failscope.traces.values import as_field
 from failscope.workspace import schema
-from failscope.workspace.files import part_name, write_parquet
+from failscope.workspace.files import Files, part_name
 from failscope.workspace.store import Store
+
+_PARTS, _REJECTED = "traces/", "traces/rejected/"
+_AT_ONCE = 1_000
+"""How many ids one statement names; databases have a limit."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,8 @@ class TraceShelf:
     leaves a file that nothing names.
     """
 
-    def __init__(self, folder: Path, store: Store) -> None:
-        self.folder = folder
+    def __init__(self, files: Files, store: Store) -> None:
+        self.files = files
         self.store = store
 
     def add(self, traces: Traces) -> Added:
@@ -88,16 +90,17 @@ class TraceShelf:
             keep = ~there | changed
             directions = self._directions(connection, traces.signals, frame[keep])
             if keep.any():
-                write_parquet(_to_arrow(frame[keep]), self.folder / part)
+                self.files.write(_PARTS + part, _to_arrow(frame[keep]), connection=connection)
                 table = schema.traces
-                gone = [{"gone": i} for i in ids[changed]]
-                if gone:
-                    connection.execute(sa.delete(table).where(table.c.trace_id == sa.bindparam("gone")), gone)
+                gone = ids[changed].tolist()
+                for k in range(0, len(gone), _AT_ONCE):
+                    some = gone[k : k + _AT_ONCE]
+                    connection.execute(sa.delete(table).where(table.c.trace_id.in_(some)))
                 named = [
                     {"trace_id": i, "part": part, "text_hash": t, "row_hash": r}
                     for i, t, r in zip(ids[keep], texts[keep].tolist(), rows[keep].tolist(), strict=True)
                 ]
-                connection.execute(sa.insert(table), named)
+                self.store.insert_many(connection, table, named)
             if directions:
                 connection.execute(sa.insert(schema.signals), directions)
             done = Added(
@@ -106,7 +109,7 @@ class TraceShelf:
                 updated=int(changed.sum()),
                 conflicting=tuple(ids[conflicting]),
             )
-            if self._set_aside(traces.rejected) or keep.any():
+            if self._set_aside(traces.rejected, connection) or keep.any():
                 said = {
                     "new": done.new,
                     "updated": done.updated,
@@ -121,13 +124,16 @@ class TraceShelf:
         """Every trace as it holds now, in the order of time."""
         table = schema.traces
         with self.store.reading() as connection:
-            rows = connection.execute(sa.select(table.c.trace_id, table.c.part)).all()
+            counts = connection.execute(
+                sa.select(table.c.part, sa.func.count().label("traces")).group_by(table.c.part)
+            ).all()
             held = connection.execute(sa.select(schema.signals.c.name, schema.signals.c.direction)).all()
-        where = pd.Series([r.part for r in rows], index=[r.trace_id for r in rows], dtype="str")
-        if not len(where):
+            # in one state of the index: an update in between moves a trace from one part to another
+            parts = [self._part(row.part, row.traces, connection) for row in sorted(counts)]
+        if not counts:
             empty = Traces.from_frame(pd.DataFrame({"trace_id": [], "input": [], "output": []}, dtype="str"))
             return replace(empty, rejected=self.rejected())
-        frame = self._rows(where).sort_values("timestamp", kind="stable", na_position="last")
+        frame = _joined(parts).sort_values("timestamp", kind="stable", na_position="last")
         signals: dict[str, Direction] = {r.name: r.direction for r in held if r.name in frame}
         others = [c for c in frame.columns if c not in COLUMNS]
         return Traces(frame[[*COLUMNS, *others]], signals=signals, rejected=self.rejected())
@@ -137,27 +143,25 @@ class TraceShelf:
         with self.store.reading() as connection:
             return _held(connection)["text_hash"]
 
+    def _part(self, part: str, count: int, connection: sa.Connection) -> pd.DataFrame:
+        """The rows of a part that hold; ``count`` is how many they are."""
+        frame = self._read(part)
+        if len(frame) == count:
+            return frame  # none was updated by a later part: the index need not say which
+        table = schema.traces
+        ids = connection.execute(sa.select(table.c.trace_id).where(table.c.part == part)).scalars().all()
+        return frame[frame.index.isin(ids)]
+
     def _rows(self, where: pd.Series) -> pd.DataFrame:
         """The rows of these traces; ``where`` is the part that holds each."""
         parts = []
         for part in sorted(where.unique()):
-            try:
-                frame = pq.read_table(self.folder / part).to_pandas().set_index("trace_id")
-            except (OSError, pa.ArrowInvalid) as error:
-                raise WorkspaceError(
-                    f"{self.folder / part} cannot be read ({error}); restore it from a copy"
-                ) from error
+            frame = self._read(part)
             parts.append(frame[(where.reindex(frame.index) == part).to_numpy()])
-        frame = pd.concat(parts)
-        columns = {}
-        for name in frame.columns:
-            column = frame[name]
-            if column.dtype == object:  # parts that disagree, as a number here and a text there
-                column = as_field(column, notes=Counter())
-            if isinstance(column.dtype, pd.StringDtype):
-                column = column.fillna("")  # a text column that an older part did not have
-            columns[name] = column
-        return pd.DataFrame(columns, index=frame.index)
+        return _joined(parts)
+
+    def _read(self, part: str) -> pd.DataFrame:
+        return self.files.read(_PARTS + part).to_pandas().set_index("trace_id")
 
     @staticmethod
     def _directions(
@@ -179,20 +183,34 @@ class TraceShelf:
 
     def rejected(self) -> pd.DataFrame:
         """What could not be read, of every ``add``."""
-        parts = sorted((self.folder / "rejected").glob("*.parquet"))
+        parts = [self.files.read(name).to_pandas() for name in self.files.names(_REJECTED)]
         empty = pd.DataFrame(columns=list(REJECTED_COLUMNS))
-        return pd.concat([pq.read_table(p).to_pandas() for p in parts], ignore_index=True) if parts else empty
+        return pd.concat(parts, ignore_index=True) if parts else empty
 
-    def _set_aside(self, rejected: pd.DataFrame) -> bool:
+    def _set_aside(self, rejected: pd.DataFrame, connection: sa.Connection) -> bool:
         """Keep rejected rows; False when there is none, or the same ones are kept already."""
         if rejected.empty:
             return False
         table = _to_arrow(rejected.astype({"file": "str", "reason": "str", "raw": "str"}))
-        path = self.folder / "rejected" / f"{text_hash(rejected.to_json())[:32]}.parquet"
-        if path.exists():
+        name = f"{_REJECTED}{text_hash(rejected.to_json())[:32]}.parquet"
+        if name in self.files.names(_REJECTED):
             return False
-        write_parquet(table, path)
+        self.files.write(name, table, connection=connection)
         return True
+
+
+def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The rows of several parts, each column in one type."""
+    frame = pd.concat(parts)
+    columns = {}
+    for name in frame.columns:
+        column = frame[name]
+        if column.dtype == object:  # parts that disagree, as a number here and a text there
+            column = as_field(column, notes=Counter())
+        if isinstance(column.dtype, pd.StringDtype):
+            column = column.fillna("")  # a text column that an older part did not have
+        columns[name] = column
+    return pd.DataFrame(columns, index=frame.index)
 
 
 def _to_arrow(frame: pd.DataFrame) -> pa.Table:

@@ -1,75 +1,98 @@
-"""The database of a workspace: opening it safely, its migrations, and the append-only log of events."""
+"""The database of a workspace: opening it safely, its migrations, and the append-only, chained log of events."""
 
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
+import ssl
+import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from failscope.errors import (
-    LockedWorkspaceError,
-    NewerWorkspaceError,
-    NotAWorkspaceError,
-    ReadOnlyWorkspaceError,
-    WorkspaceError,
-)
-from failscope.review.events import Event
+from failscope.errors import IntegrityError, NewerWorkspaceError, UnreachableWorkspaceError
+from failscope.review.events import SHARED, Event
 from failscope.traces.table import encodable
 from failscope.workspace import schema
+from failscope.workspace.chain import link
+from failscope.workspace.postgres import Postgres
+from failscope.workspace.sqlite import SQLite
 
-APPLICATION_ID = 0x6661696C  # "fail", in the header of the SQLite file: tells ours from any other
+T = TypeVar("T")
+
 WAIT_S = 10.0
-"""How long a write waits for another process before it says that the workspace is locked."""
+"""How long a write waits for another one, or the log for a server that is gone, before it says so."""
 
-_READ_ONLY = (
-    "{path} cannot be written ({why}); check its permissions, or copy the workspace to a folder of yours"
-)
+_BETWEEN_TRIES_S = 0.25
+
+_COLUMNS = tuple(schema.events.c[field.name] for field in fields(Event))
+_PAYLOAD = [column.name for column in _COLUMNS].index("payload")
 
 
 class Store:
-    """A SQLite file with the tables of ``schema``, in WAL mode, every commit synced to the disk.
+    """The tables of ``schema`` in a SQLite file or a PostgreSQL database; the same to its users.
 
     It is an ``EventLog``. Several processes may hold one open and write in turn.
+
+    Parameters
+    ----------
+    where : Path or str
+        A SQLite file, or the address of a PostgreSQL database.
+
+    Attributes
+    ----------
+    name : str
+        Where it is, for people: an address is without its password.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        _check_header(path)
-        self._engine = sa.create_engine(
-            sa.URL.create("sqlite", database=str(path)), connect_args={"timeout": WAIT_S}
+    def __init__(self, where: Path | str) -> None:
+        self._database = (
+            Postgres(where, wait_s=WAIT_S) if isinstance(where, str) else SQLite(where, wait_s=WAIT_S)
         )
-        sa.event.listen(self._engine, "connect", _on_connect)
-        sa.event.listen(self._engine, "begin", _on_begin)
+        self.name = self._database.name
+        self._engine = self._database.engine
         self._migrate()
 
     def close(self) -> None:
-        """Give the file back."""
+        """Give the file or the connections back."""
         self._engine.dispose()
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A connection that sees one state of the database."""
-        with _translated(self.path), self._engine.connect() as connection:
+        with self._translated(), self._engine.connect() as connection:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[sa.Connection]:
-        """One transaction: all of it is on the disk when the block ends, none of it when it raises."""
+    def writing(self, *, alone: bool = True) -> Iterator[sa.Connection]:
+        """One transaction: all of it is on the disk when the block ends, none of it when it raises.
+
+        Parameters
+        ----------
+        alone : bool
+            No other process writes meanwhile. False only for what no other process names: a large file should
+            not keep reviewers waiting.
+        """
         with (
-            _translated(self.path),
-            self._engine.connect().execution_options(write=True) as connection,
+            self._translated(),
+            self._engine.connect().execution_options(write=True, alone=alone) as connection,
             connection.begin(),
         ):
             yield connection
+
+    def insert_many(
+        self, connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, str]]
+    ) -> None:
+        """Add many rows of texts in the way that is quick in this database."""
+        if rows:
+            self._database.insert_many(connection, table, rows)
 
     # the log -------------------------------------------------------------------------------------------------
 
@@ -82,14 +105,32 @@ class Store:
         trace_id: str = "",
         payload: Mapping[str, Any] | None = None,
     ) -> Event:
-        """Add one event; when this returns, the event is on the disk."""
-        with self.writing() as connection:
-            return self.append_in(
-                connection, kind, actor=actor, session=session, trace_id=trace_id, payload=payload
-            )
+        """Add one event; when this returns, the event is on the disk.
 
-    @staticmethod
+        A connection that is lost meanwhile is made anew for up to ``WAIT_S`` seconds. The event keeps its id over
+        the tries, so it is in the log once even when only the answer to the first try was lost.
+        """
+        event_id, tries = uuid.uuid4().hex, 0
+
+        def add() -> Event:
+            nonlocal tries
+            tries += 1
+            with self.writing() as connection:
+                there = self._find(connection, event_id) if tries > 1 else None
+                return there or self.append_in(
+                    connection,
+                    kind,
+                    actor=actor,
+                    session=session,
+                    trace_id=trace_id,
+                    payload=payload,
+                    event_id=event_id,
+                )
+
+        return _patient(add)
+
     def append_in(
+        self,
         connection: sa.Connection,
         kind: str,
         *,
@@ -97,33 +138,52 @@ class Store:
         session: str = "",
         trace_id: str = "",
         payload: Mapping[str, Any] | None = None,
+        event_id: str | None = None,
     ) -> Event:
-        """Add one event as part of a larger transaction."""
+        """Add one event as part of a larger transaction, which holds the writers' lock."""
         from failscope import __version__
 
+        head = connection.execute(sa.select(schema.head.c.seq, schema.head.c.hash)).one_or_none()
+        if head is None:
+            raise IntegrityError(
+                f"the log of {self.name} has lost its head, the row that says where it ends; "
+                f"look with ws.audit().verify() and restore the database from a copy"
+            )
+        said = to_json(payload or {})
         row = {
-            "id": uuid.uuid4().hex,
+            "seq": head.seq + 1,
+            "id": event_id or uuid.uuid4().hex,
             "at": now(),
             "kind": kind,
             "actor": encodable(actor),
             "session": encodable(session),
             "trace_id": encodable(trace_id),
-            "payload": to_json(payload or {}),
+            "payload": json.loads(said),
             "version": __version__,
         }
-        table = schema.events
-        seq = connection.execute(sa.insert(table).values(row).returning(table.c.seq)).scalar_one()
-        return Event(seq=seq, **{**row, "payload": json.loads(row["payload"])})
+        row["hash"] = link(head.hash, row)
+        connection.execute(sa.insert(schema.events).values({**row, "payload": said}))
+        connection.execute(sa.update(schema.head).values(seq=row["seq"], hash=row["hash"]))
+        return Event(**row)
+
+    @staticmethod
+    def _find(connection: sa.Connection, event_id: str) -> Event | None:
+        row = connection.execute(sa.select(*_COLUMNS).where(schema.events.c.id == event_id)).first()
+        return _event(row) if row else None
 
     def read(self, *, after: int = 0, session: str | None = None) -> list[Event]:
         """The events with ``seq > after``, in order."""
         table = schema.events
-        query = sa.select(table).where(table.c.seq > after).order_by(table.c.seq)
+        query = sa.select(*_COLUMNS).where(table.c.seq > after).order_by(table.c.seq)
         if session is not None:
-            query = query.where(table.c.session == session)
-        with self.reading() as connection:
-            rows = connection.execute(query).mappings().all()
-        return [Event(**{**row, "payload": json.loads(row["payload"])}) for row in rows]
+            shared = (table.c.session == "") & table.c.kind.in_(sorted(SHARED))
+            query = query.where((table.c.session == session) | shared)
+
+        def ask() -> list[Any]:
+            with self.reading() as connection:
+                return list(connection.execute(query))
+
+        return [_event(row) for row in _patient(ask)]
 
     @property
     def revision(self) -> int:
@@ -147,16 +207,44 @@ class Store:
         # processes that open a new workspace together do not both make its tables
         with self.writing() as connection:
             current = MigrationContext.configure(connection).get_current_revision()
+            self._database.check_ours(connection, current)
             known = {revision.revision for revision in script.walk_revisions()}
             if current is not None and current not in known:
                 raise NewerWorkspaceError(
-                    f"{self.path} was written by a later failscope (its schema is {current!r}, "
+                    f"{self.name} was written by a later failscope (its schema is {current!r}, "
                     f"this one knows up to {script.get_current_head()!r}); upgrade with: pip install --upgrade failscope"
                 )
             if current != script.get_current_head():
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
-                connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+                self._database.mark(connection)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        # the last three: what the drivers pass on as it is
+        except (exc.DBAPIError, sqlite3.DatabaseError, ConnectionError, TimeoutError, ssl.SSLError) as error:
+            raise self._database.explain(error) from error
+
+
+def _event(row: Sequence[Any]) -> Event:
+    # by place: a log of many thousand events is read whenever a session is opened
+    values = list(row)
+    values[_PAYLOAD] = json.loads(values[_PAYLOAD])
+    return Event(*values)
+
+
+def _patient(call: Callable[[], T]) -> T:
+    """The call's answer; made again for up to ``WAIT_S`` seconds while the database cannot be reached."""
+    until = time.monotonic() + WAIT_S
+    while True:
+        try:
+            return call()
+        except UnreachableWorkspaceError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(_BETWEEN_TRIES_S)
 
 
 def now() -> str:
@@ -167,71 +255,3 @@ def now() -> str:
 def to_json(value: Any) -> str:
     """Compact JSON with sorted keys, of text that any database takes."""
     return encodable(json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False))
-
-
-def _check_header(path: Path) -> None:
-    if not path.exists():
-        return
-    # SQLite opens such a file and fails at the first write, which would be a reviewer's first word
-    if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
-        raise ReadOnlyWorkspaceError(_READ_ONLY.format(path=path, why="no permission"))
-    try:
-        with path.open("rb") as file:
-            head = file.read(100)
-    except OSError as error:
-        raise WorkspaceError(f"{path} cannot be read: {error.strerror}") from error
-    # an empty file is what SQLite itself leaves when it was killed before its first write
-    if not head:
-        return
-    ours = head[:16] == b"SQLite format 3\0" and int.from_bytes(head[68:72], "big") in (0, APPLICATION_ID)
-    if ours and int.from_bytes(head[68:72], "big") == 0:
-        ours = _is_bare(path)
-    if not ours:
-        raise NotAWorkspaceError(
-            f"{path} is not a failscope database; open another folder, or move that file away"
-        )
-
-
-def _is_bare(path: Path) -> bool:
-    """Whether a SQLite file holds no table: ours before its first transaction ended, and nobody's yet.
-
-    The mark and the tables are written in one transaction, but a WAL that was not yet folded in leaves the header old.
-    """
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-    try:
-        mark = connection.execute("PRAGMA application_id").fetchone()[0]
-        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    finally:
-        connection.close()
-    return mark == APPLICATION_ID or tables == 0
-
-
-def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
-    connection.isolation_level = None  # the driver begins no transaction by itself; _on_begin does
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-
-
-def _on_begin(connection: sa.Connection) -> None:
-    # a write begins as one: upgraded later, it could fail half way because another process wrote in between
-    write = connection.get_execution_options().get("write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
-
-@contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (exc.DatabaseError, sqlite3.DatabaseError) as error:
-        message = str(error.orig if isinstance(error, exc.DBAPIError) else error)
-        if "locked" in message or "busy" in message:
-            raise LockedWorkspaceError(
-                f"{path} has been held by another process for {WAIT_S:g} seconds; close that process and try again"
-            ) from error
-        if "readonly" in message or "unable to open" in message:
-            raise ReadOnlyWorkspaceError(_READ_ONLY.format(path=path, why=message)) from error
-        if "not a database" in message or "malformed" in message:
-            raise NotAWorkspaceError(
-                f"{path} is not a sound database: {message}; restore it from a copy"
-            ) from error
-        raise WorkspaceError(f"{path}: {message}") from error

@@ -5,28 +5,26 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from failscope.workspace.files import part_name, write_parquet
+from failscope.workspace.files import Files, part_name
 
 
 class VectorStore:
-    """A ``VectorCache`` in a folder; several processes may add to it at once, each in a file of its own."""
+    """A ``VectorCache`` in a workspace's files; several processes may add to it at once, each in a file of its own."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, files: Files) -> None:
+        self.files = files
 
     def get(self, embedder: str, hashes: Sequence[str]) -> dict[str, np.ndarray]:
         """The vectors known for these text hashes, float32."""
         wanted = pa.array(sorted(set(hashes)), type=pa.string())
         found: dict[str, np.ndarray] = {}
-        for part in sorted(self._folder(embedder).glob("*.parquet")):
-            table = pq.read_table(part)
+        for part in self.files.names(_folder(embedder)):
+            table = self.files.read(part)
             table = table.filter(pc.is_in(table["hash"], value_set=wanted))
             if not len(table):
                 continue
@@ -42,9 +40,10 @@ class VectorStore:
         matrix = np.stack([np.asarray(v, dtype=np.float32) for v in vectors.values()])
         values = pa.FixedSizeListArray.from_arrays(pa.array(matrix.ravel()), matrix.shape[1])
         table = pa.table({"hash": pa.array(list(vectors), type=pa.string()), "vector": values})
-        write_parquet(table, self._folder(embedder) / part_name())
+        self.files.write(_folder(embedder) + part_name(), table)
 
-    def _folder(self, embedder: str) -> Path:
-        # a model's name may be a path or hold any sign; the hash keeps two names apart that shorten alike
-        short = re.sub(r"[^A-Za-z0-9]+", "-", embedder).strip("-")[:60]
-        return self.folder / f"{short}-{hashlib.sha256(embedder.encode()).hexdigest()[:8]}"
+
+def _folder(embedder: str) -> str:
+    # a model's name may be a path or hold any sign; the hash keeps two names apart that shorten alike
+    short = re.sub(r"[^A-Za-z0-9]+", "-", embedder).strip("-")[:60]
+    return f"vectors/{short}-{hashlib.sha256(embedder.encode()).hexdigest()[:8]}/"

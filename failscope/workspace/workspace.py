@@ -14,7 +14,6 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from failscope.errors import (
@@ -27,15 +26,27 @@ from failscope.errors import (
 )
 from failscope.golden.dataset import GoldenSet, versions
 from failscope.golden.promotion import promote_cases
+from failscope.report.report import EARLIER, Report, make_report
 from failscope.review import events as kinds
-from failscope.review.events import Event, Ledger
+from failscope.review import taxonomy
+from failscope.review.assignment import OVERLAP, checked_overlap
+from failscope.review.events import Event
+from failscope.review.ledger import Ledger
+from failscope.review.matching import match_weeks
+from failscope.review.modes import FailureMode, describe_mode, registry, say_match, words_of
+from failscope.review.movements import Movements
 from failscope.review.plan import PLAN_COLUMNS, ReviewPlan
+from failscope.review.rubric import Rubric, adoption
 from failscope.review.session import Session, proposal_frame, propose
+from failscope.review.taxonomy import Taxonomy
 from failscope.review.wording import id_list, set_name, short_name
 from failscope.surface.clustering import Clustering
 from failscope.traces.table import Traces, encodable
 from failscope.workspace import schema
-from failscope.workspace.files import write_parquet
+from failscope.workspace.audit import Audit
+from failscope.workspace.files import Files, Folder, SharedFiles
+from failscope.workspace.modes import members_of, modes_frame
+from failscope.workspace.postgres import parse
 from failscope.workspace.shelf import Added, TraceShelf, text_hashes
 from failscope.workspace.store import Store, now, to_json
 from failscope.workspace.vectors import VectorStore
@@ -44,18 +55,22 @@ DATABASE = "failscope.db"
 
 
 class Workspace:
-    """A folder that holds everything of a team's reviews; made when it is not there.
+    """Everything of a team's reviews: a folder, made when it is not there, or a PostgreSQL database.
 
     Parameters
     ----------
     path : str or Path
-        The folder.
+        The folder; or ``"postgresql://ana@db.example.org/reviews"`` for a team, which then keeps everything in
+        that database. A password comes from ``PGPASSWORD`` or ``~/.pgpass``; one in the address is never shown.
+    folder : str or Path, optional
+        With a database only: where this machine keeps golden sets, as plain files for git, and copies of what it
+        has read. Default: a folder of the database's name.
 
     Raises
     ------
     NotAWorkspaceError
-        The path is a file, or its database is something else.
-    NewerWorkspaceError, LockedWorkspaceError, ReadOnlyWorkspaceError
+        The path is a file, or the database is something else.
+    NewerWorkspaceError, LockedWorkspaceError, ReadOnlyWorkspaceError, UnreachableWorkspaceError
 
     Examples
     --------
@@ -67,26 +82,25 @@ class Workspace:
     1
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        if "://" in str(path):
+    def __init__(self, path: str | os.PathLike[str], *, folder: str | os.PathLike[str] | None = None) -> None:
+        address = str(path) if "://" in str(path) else None
+        if address is None and folder is not None:
             raise ArgumentError(
-                f"{str(path).split('://')[0]}:// addresses cannot be opened yet; give a folder, as fs.Workspace('reviews/support-bot')"
+                f"folder={str(folder)!r} goes with a database's address; {str(path)!r} is a folder itself"
             )
-        self.path = Path(path).expanduser().absolute()  # a notebook may change its folder later
-        if self.path.exists() and not self.path.is_dir():
-            raise NotAWorkspaceError(
-                f"{self.path} is a file; a workspace is a folder, as 'reviews/support-bot'"
+        local = path if address is None else folder or str(parse(address).database)
+        self.path = Path(local).expanduser().absolute()  # a notebook may change its folder later
+        if address is None:
+            _make(self.path)
+        elif (self.path / DATABASE).exists():
+            raise ArgumentError(
+                f"{self.path} is a workspace of its own; give the copies of the database another folder: folder=..."
             )
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except PermissionError as error:
-            raise ReadOnlyWorkspaceError(
-                f"{self.path} cannot be made: {error.strerror}; choose a folder of yours"
-            ) from error
-        except OSError as error:
-            raise WorkspaceError(f"{self.path} cannot be made: {error.strerror}") from error
-        self.log = Store(self.path / DATABASE)
-        self._shelf = TraceShelf(self.path / "traces", self.log)
+        self.log = Store(address or self.path / DATABASE)
+        _make(self.path)
+        self._files: Files = SharedFiles(self.path, self.log) if address else Folder(self.path)
+        self._shelf = TraceShelf(self._files, self.log)
+        self._name = self.log.name if address else str(self.path)
 
     # traces --------------------------------------------------------------------------------------------------
 
@@ -94,13 +108,24 @@ class Workspace:
         """Keep traces. Adding the same ones again changes nothing; the answer says how many were new."""
         return self._shelf.add(traces)
 
-    def traces(self, since: Any = None, until: Any = None) -> Traces:
+    def traces(self, since: Any = None, until: Any = None, *, also: Iterable[str] = ()) -> Traces:
         """What production said with ``since <= timestamp < until``, in the order of time.
 
-        Vectors made of these traces are kept in the workspace, so that a text is embedded once.
+        ``also`` are traces of other times that come with them, as what was left unread last week. Vectors made of these
+        traces are kept in the workspace, so that a text is embedded once.
         """
         everything = replace(self._shelf.load(), vectors=self._vectors)
-        return everything if since is None and until is None else everything.between(since, until)
+        if since is None and until is None:
+            return everything
+        window = everything.between(since, until)
+        more = set(also)
+        if not more:
+            return window
+        missing = sorted(more - set(everything.frame.index))
+        if missing:
+            raise NotFoundError(f"no trace {missing[0]!r} in this workspace of {len(everything):,} traces")
+        there = set(window.frame.index) | more
+        return everything.take([i for i in everything.trace_ids if i in there])
 
     @property
     def rejected(self) -> pd.DataFrame:
@@ -136,7 +161,7 @@ class Workspace:
             names = connection.execute(sa.select(table.c.name).distinct()).scalars().all()
         if row is None:
             raise NotFoundError(f"no clustering {name!r}; {_listed(names)}")
-        return self._restored(row.id, row.meta, self.traces())
+        return self._restored(row.id, row.meta, self.traces())[0]
 
     def clusterings(self) -> pd.DataFrame:
         """What was saved: ``name, id, at``, newest first."""
@@ -150,15 +175,39 @@ class Workspace:
     # reviews -------------------------------------------------------------------------------------------------
 
     def start_review(
-        self, name: str, plan: ReviewPlan | None = None, *, reviewers: Sequence[str] | None = None
+        self,
+        name: str,
+        plan: ReviewPlan | None = None,
+        *,
+        reviewers: Sequence[str] | None = None,
+        overlap: float = OVERLAP,
+        blind: bool = False,
+        rubric: Rubric | str | None = None,
     ) -> Session:
         """Begin a review, or open it again where it was left.
 
         A review keeps the plan it began with, so that nobody loses their place: given another one, it opens with
-        its own and warns. ``reviewers`` are added to those it has.
+        its own and warns.
+
+        Parameters
+        ----------
+        name : str
+        plan : ReviewPlan, optional
+            Needed to begin.
+        reviewers : sequence of str, optional
+            Added to those it has.
+        overlap : float
+            The share of traces that a second person reads too, from which agreement is told; see ``Assignment``. Kept
+            from when the review began, as is ``blind``.
+        blind : bool
+            Whether the workbench shows nobody what others said, until ``session.reveal()``.
+        rubric : Rubric or str, optional
+            What scores are checked against from now on: a rubric, a built-in one's name or a file. Scores given before
+            keep theirs.
         """
         _named(name, "review")
         people = _people(reviewers)
+        adopt = Rubric.load(rubric) if isinstance(rubric, str) else rubric
         if self._session_row(name) is None:
             if plan is None:
                 raise NotFoundError(
@@ -167,7 +216,7 @@ class Workspace:
                 )
             if not people:
                 raise ArgumentError("a review needs reviewers; pass reviewers=['ana', 'ben']")
-            self._begin(name, plan, people)
+            self._begin(name, plan, people, {"overlap": checked_overlap(overlap), "blind": bool(blind)})
         held = self._join_review(name, people)
         if plan is not None and _plan_json(plan) != held.plan:
             warnings.warn(
@@ -175,7 +224,60 @@ class Workspace:
                 f"begin a new review under another name to use this one",
                 stacklevel=2,
             )
-        return self._open(name, self.traces())
+        session = self._open(name, self.traces())
+        if adopt is not None and (session.rubric is None or session.rubric.version != adopt.version):
+            self.log.append(kinds.RUBRIC_ADOPTED, session=name, payload=adoption(adopt))
+        return session
+
+    def rename_reviewer(self, old: str, new: str) -> None:
+        """Give a reviewer another name, everywhere and for the past too; the log keeps what was written under the old one."""
+        old, new = short_name(old, "reviewer"), short_name(new, "reviewer")
+        there = {who for people in self.reviews()["reviewers"] for who in people}
+        if old not in there:
+            raise NotFoundError(f"no reviewer {old!r}; {_listed(sorted(there))}")
+        if new in there:
+            raise ArgumentError(f"{new!r} is another reviewer; two people's words cannot become one's")
+        table = schema.sessions
+        with self.log.writing() as connection:
+            for row in connection.execute(sa.select(table.c.name, table.c.reviewers)).all():
+                people = json.loads(row.reviewers)
+                if old in people:
+                    renamed = to_json([new if who == old else who for who in people])
+                    connection.execute(
+                        sa.update(table).where(table.c.name == row.name).values(reviewers=renamed)
+                    )
+            self.log.append_in(connection, kinds.REVIEWER_RENAMED, payload={"from": old, "to": new})
+
+    def rename_mode(self, old: str, new: str, *, by: str, reason: str = "") -> None:
+        """Give a failure mode another name, in all reviews and for the past too; nothing that was written changes."""
+        self._change_modes(taxonomy.rename(old, new, reason=reason, known=self._mode_names()), by)
+
+    def merge_modes(self, old: Iterable[str], new: str, *, by: str, reason: str = "") -> None:
+        """Make one failure mode of several, in all reviews and for the past too; ``new`` may be one of them."""
+        self._change_modes(taxonomy.merge(old, new, reason=reason, known=self._mode_names()), by)
+
+    def split_mode(
+        self,
+        old: str,
+        into: Mapping[str, Iterable[str]],
+        *,
+        by: str,
+        otherwise: str | None = None,
+        reason: str = "",
+    ) -> None:
+        """Make several failure modes of one: ``into`` is new name -> trace ids; the other traces have ``otherwise``, or ``old``."""
+        said = taxonomy.split(old, into, otherwise=otherwise, reason=reason, known=self._mode_names())
+        self._change_modes(said, by)
+
+    def taxonomy(self) -> Taxonomy:
+        """What became of the names of failure modes."""
+        return Taxonomy.of(self.log.read())
+
+    def _change_modes(self, payload: Mapping[str, Any], by: str) -> None:
+        self.log.append(kinds.TAXONOMY_CHANGED, actor=short_name(by, "reviewer"), payload=payload)
+
+    def _mode_names(self) -> list[str]:
+        return self._ledger().failure_modes()
 
     def reviews(self) -> pd.DataFrame:
         """Every review: ``name, at, reviewers, planned``."""
@@ -192,50 +294,105 @@ class Workspace:
 
         ``fs.plan_review(found, reviewed=ws.reviewed())`` plans none of them again.
         """
-        ledger = self._ledger_of_all
-        ledger.refresh()
         said: dict[str, dict[str, None]] = {}
-        for (_, trace_id), mark in ledger.marks().items():
+        for (_, trace_id), mark in self._ledger().marks().items():
             if mark.read:
                 said.setdefault(trace_id, {}).update(dict.fromkeys(mark.failure_modes))
         return {trace_id: list(modes) for trace_id, modes in said.items()}
 
     def failure_modes(self) -> pd.DataFrame:
-        """Every failure mode that people named, over all reviews; index ``failure_mode``.
+        """Every failure mode, over all reviews and under today's names; index ``failure_mode``.
 
         ``traces`` (read and given it), ``tagged`` (given it by a selection's tag alone), ``clusters``,
-        ``first_seen`` and ``last_seen`` (the traces' time), ``reviewers``, and ``examples``: up to five ids.
+        ``first_seen`` and ``last_seen`` (the traces' time), ``reviewers``, ``examples`` (up to five ids), and what was
+        said by ``describe_mode``: ``status, severity, owner, dimension, definition``; ``back`` where one that was
+        resolved was met again.
         """
-        ledger = self._ledger_of_all
-        ledger.refresh()
-        when = self.traces().frame["timestamp"]
-        of: dict[str, dict[str, Any]] = {
-            m: {"read": {}, "tagged": {}, "clusters": 0, "who": {}} for m in ledger.failure_modes()
-        }
-        for (who, trace_id), mark in ledger.marks().items():
-            for mode in mark.failure_modes:
-                of[mode]["read" if mark.read else "tagged"][trace_id] = None
-                of[mode]["who"][who] = None
-        for event in ledger.standing(kinds.CLUSTER_TAG):
-            of[event.payload["failure_mode"]]["clusters"] += 1
-            of[event.payload["failure_mode"]]["who"][event.actor] = None
-        rows = []
-        for said in of.values():
-            tagged = [t for t in said["tagged"] if t not in said["read"]]
-            times = when.reindex([*said["read"], *tagged]).dropna()
-            first, last = (times.min(), times.max()) if len(times) else (pd.NaT, pd.NaT)
-            examples = [*said["read"], *tagged][:5]
-            rows.append(
-                (len(said["read"]), len(tagged), said["clusters"], first, last, list(said["who"]), examples)
-            )
-        columns = ["traces", "tagged", "clusters", "first_seen", "last_seen", "reviewers", "examples"]
-        frame = pd.DataFrame(
-            rows, columns=columns, index=pd.Index(list(of), name="failure_mode", dtype="str")
+        return modes_frame(self._ledger(), self.log.read(), self.traces().frame["timestamp"])
+
+    def describe_mode(
+        self,
+        name: str,
+        *,
+        by: str,
+        definition: str | None = None,
+        severity: str | None = None,
+        owner: str | None = None,
+        status: str | None = None,
+        dimension: str | None = None,
+        examples: Iterable[str] | None = None,
+        since: Any = None,
+        reason: str = "",
+    ) -> FailureMode:
+        """Say what a failure mode is, how grave, whose, and whether it is open, mitigated, resolved or reopened.
+
+        What is left out stays as it was. A change of status needs a reason; ``since`` is from when it is resolved.
+        """
+        who = short_name(by, "reviewer")
+        known = self._modes()
+        said = describe_mode(
+            name,
+            definition=definition,
+            severity=severity,
+            owner=owner,
+            status=status,
+            dimension=dimension,
+            examples=examples,
+            since=since,
+            reason=reason,
+            current=known.get(" ".join(name.split()) if isinstance(name, str) else name),
         )
-        said_at_all = (
-            frame["traces"] + frame["tagged"] + frame["clusters"]
-        ) > 0  # not those that were undone
-        return frame[said_at_all].sort_values(["traces", "tagged"], ascending=False, kind="stable")
+        self.log.append(kinds.MODE_DESCRIBED, actor=who, payload=said)
+        return self._modes()[said["name"]]
+
+    def say_match(
+        self,
+        found: Clustering,
+        cluster: int,
+        mode: str | None,
+        *,
+        by: str,
+        rejected: Iterable[str] = (),
+    ) -> None:
+        """Say which failure mode a group is, or with ``None`` that it is none of ``rejected``: it stands above every proposal."""
+        said = say_match(
+            found.id, cluster, mode, exemplars=found.exemplars(cluster, 8), view=found.view, rejected=rejected
+        )
+        self.log.append(kinds.MODE_MATCHED, actor=short_name(by, "reviewer"), payload=said)
+
+    def movements(
+        self, found: Clustering | Sequence[Clustering], *, before: Movements | None = None
+    ) -> Movements:
+        """Which groups and failure modes are new, growing, shrinking, gone or back, week by week: see ``match_weeks``.
+
+        ``found`` are groups of the traces of all weeks up to now, in one view or several. The failure modes are those that
+        people gave to the random samples of all reviews.
+        """
+        everything = found if isinstance(found, Clustering) else found[0]
+        drawn = [i for name in self.reviews()["name"] for i in self._drawn(name)]
+        members, read = members_of(self._ledger(), set(drawn) & set(everything.trace_ids))
+        return match_weeks(
+            found,
+            before=before,
+            modes=members or None,
+            read=read or None,
+            words=words_of(self.log.read()),
+        )
+
+    def _drawn(self, name: str) -> list[str]:
+        """The random sample of a review."""
+        row = self._session_row(name)
+        plan = pd.DataFrame(json.loads(row.plan), columns=list(PLAN_COLUMNS))
+        return plan.loc[plan["probability"].notna(), "trace_id"].tolist()
+
+    def _modes(self) -> dict[str, FailureMode]:
+        ledger = self._ledger()
+        when = self.traces().frame["timestamp"]
+        return registry(self.log.read(), members=members_of(ledger)[0], when=when)
+
+    def _ledger(self) -> Ledger:
+        self._ledger_of_all.refresh()
+        return self._ledger_of_all
 
     def events(self) -> pd.DataFrame:
         """Everything that happened, in order: ``seq, at, kind, actor, session, trace_id, payload, version``."""
@@ -246,6 +403,36 @@ class Workspace:
         return pd.DataFrame(
             rows, columns=["seq", "at", "kind", "actor", "session", "trace_id", "payload", "version"]
         )
+
+    def audit(self) -> Audit:
+        """Who did what and when, under which rubric, plan and software, in a chain that shows what was tampered with.
+
+        ``ws.audit().verify()`` names the first event that was changed, removed, put in or put elsewhere.
+        """
+        return Audit.of(self.log)
+
+    def report(self, name: str, *, now: Any = None) -> Report:
+        """What a review found, on one page to send round: ``.save("report.html")`` or ``.save("report.md")``.
+
+        Parameters
+        ----------
+        name : str
+            The review. Those that began before it give the trend.
+        now : time, optional
+            What the page says of when it was made; with the same log and the same ``now`` it has the same bytes.
+
+        Raises
+        ------
+        NotFoundError
+            There is no review of that name.
+        """
+        begun = self.reviews()["name"].tolist()
+        if name not in begun:
+            raise NotFoundError(f"no review {name!r}; {_listed(begun)}")
+        traces = self.traces()
+        at = begun.index(name)
+        sessions = [self._open(n, traces) for n in begun[max(0, at - EARLIER) : at + 1]]
+        return make_report(sessions, source=self, now=now)
 
     # golden sets ---------------------------------------------------------------------------------------------
 
@@ -285,30 +472,32 @@ class Workspace:
                 f"propose first: ws.propose({name!r}, trace_ids, reviewer=...)"
             )
         traces, sayings = self.traces(), self._sayings(ids)
-        golden = promote_cases(
-            self.path / "golden" / name,
-            traces=traces.take(ids),
-            proposals=proposed,
-            sayings=sayings,
-            ledger=self._ledger_of_all,
-            sessions={
-                n: self._open(n, traces) for n in dict.fromkeys(e.session for e in sayings if e.session)
-            },
-            curator=short_name(curator, "curator"),
-            reason=encodable(str(reason)),
-        )
-        # by the log and not by whether this call wrote it: a process may have been killed between the two
-        if golden.sha256 not in {said["sha256"] for said in self._promotions(name)}:
-            about = golden.manifest
-            said = {
-                "golden": name,
-                "version": golden.version,
-                "examples": len(golden),
-                "sha256": golden.sha256,
-            }
-            self.log.append(
-                kinds.PROMOTION, actor=about["curator"], payload={**said, "reason": about["reason"]}
+        sessions = {n: self._open(n, traces) for n in dict.fromkeys(e.session for e in sayings if e.session)}
+        # one curator at a time, on whatever machine: the next version follows the newest one that anybody made
+        with self.log.writing() as connection:
+            self._files.fetch(f"golden/{name}/")
+            golden = promote_cases(
+                self.path / "golden" / name,
+                traces=traces.take(ids),
+                proposals=proposed,
+                sayings=sayings,
+                ledger=self._ledger_of_all,
+                sessions=sessions,
+                curator=short_name(curator, "curator"),
+                reason=encodable(str(reason)),
             )
+            self._files.share(f"golden/{name}/", connection=connection)
+            # by the log and not by whether this call wrote it: a process may have been killed between the two
+            if golden.sha256 not in {said["sha256"] for said in self._promotions(name)}:
+                about = golden.manifest
+                said = {
+                    "golden": name,
+                    "version": golden.version,
+                    "examples": len(golden),
+                    "sha256": golden.sha256,
+                    "reason": about["reason"],
+                }
+                self.log.append_in(connection, kinds.PROMOTION, actor=about["curator"], payload=said)
         return golden
 
     def golden(self, name: str, version: int | None = None) -> GoldenSet:
@@ -320,6 +509,7 @@ class Workspace:
             It is not what was promoted, or a version that the log knows is gone.
         """
         folder = self.path / "golden" / set_name(name)
+        self._files.fetch(f"golden/{name}/")
         there, promoted = versions(folder), self._promotions(name)
         if not there and not promoted:
             raise NotFoundError(f"no golden set {name!r}; {_listed(self.golden_sets())}")
@@ -337,15 +527,14 @@ class Workspace:
     def golden_sets(self) -> list[str]:
         """The names of the golden sets."""
         folder = self.path / "golden"
-        return (
-            sorted(p.name for p in folder.iterdir() if p.is_dir() and versions(p)) if folder.is_dir() else []
-        )
+        here = (p.name for p in folder.iterdir() if versions(p)) if folder.is_dir() else ()
+        return sorted({*here, *(name.split("/")[1] for name in self._files.names("golden/"))})
 
     # ---------------------------------------------------------------------------------------------------------
 
     @cached_property
     def _vectors(self) -> VectorStore:
-        return VectorStore(self.path / "vectors")
+        return VectorStore(self._files)
 
     @cached_property
     def _ledger_of_all(self) -> Ledger:
@@ -374,14 +563,14 @@ class Workspace:
                 f"{len(strange):,} of the clustered traces are not in this workspace, or have other texts there, "
                 f"as {strange[0]!r}; ws.add(traces) first"
             )
-        path = self.path / "clusterings" / f"{found.id}.parquet"
-        if not path.exists():
+        name = f"clusterings/{found.id}.parquet"
+        if name not in self._files.names("clusterings/"):
             table = pa.Table.from_pandas(
                 found.to_frame().rename_axis("trace_id").reset_index(), preserve_index=False
             )
-            write_parquet(table, path)
+            self._files.write(name, table)
 
-    def _begin(self, name: str, plan: ReviewPlan, people: list[str]) -> None:
+    def _begin(self, name: str, plan: ReviewPlan, people: list[str], settings: Mapping[str, Any]) -> None:
         self.save_clustering(f"review {name}", plan.clustering)
         row = {
             "name": name,
@@ -389,14 +578,19 @@ class Workspace:
             "reviewers": to_json(people),
             "clustering": plan.clustering.id,
             "plan": _plan_json(plan),
-            "params": to_json(dict(plan.params)),
+            "params": to_json({**plan.params, "review": settings}),
         }
         with self.log.writing() as connection:
             table = schema.sessions
             if connection.execute(sa.select(table.c.name).where(table.c.name == name)).first():
                 return  # another process began it a moment ago: its plan holds
             connection.execute(sa.insert(table).values(row))
-            said = {"reviewers": people, "clustering": plan.clustering.id, "plan": dict(plan.params)}
+            said = {
+                "reviewers": people,
+                "clustering": plan.clustering.id,
+                "plan": dict(plan.params),
+                **settings,
+            }
             self.log.append_in(connection, kinds.REVIEW_STARTED, session=name, payload=said)
 
     def _join_review(self, name: str, people: list[str]) -> Any:
@@ -432,13 +626,26 @@ class Workspace:
             )
         frame = pd.DataFrame(json.loads(row.plan), columns=list(PLAN_COLUMNS))
         frame = frame.astype({"trace_id": "str", "reason": "str", "probability": "float64"})
-        plan = ReviewPlan(frame, self._restored(row.clustering, str(meta), traces), json.loads(row.params))
-        return Session(name, plan, tuple(json.loads(row.reviewers)), self.log)
+        params = json.loads(row.params)
+        settings = params.pop("review", {"overlap": None, "blind": False})
+        found, gone = self._restored(row.clustering, str(meta), traces)
+        plan = ReviewPlan(frame, found, params)
+        if gone:
+            warnings.warn(
+                f"{len(gone):,} of the traces of review {name!r} are no longer in this workspace, as {gone[0]!r}; "
+                "they are left out of its groups, its plan and its population",
+                stacklevel=3,
+            )
+            plan = plan.without(gone)
+        return Session(name, plan, tuple(json.loads(row.reviewers)), self.log, **settings)
 
-    def _restored(self, clustering: str, meta: str, traces: Traces) -> Clustering:
-        table = pq.read_table(self.path / "clusterings" / f"{clustering}.parquet")
+    def _restored(self, clustering: str, meta: str, traces: Traces) -> tuple[Clustering, list[str]]:
+        """A clustering of the traces that are still here, and the ids of those that are not."""
+        table = self._files.read(f"clusterings/{clustering}.parquet")
         frame = table.to_pandas().set_index("trace_id")
-        return Clustering.restore(traces.take(frame.index), frame, json.loads(meta))
+        here = traces.frame.index.get_indexer(frame.index) >= 0
+        gone, frame = frame.index[~here].tolist(), frame[here]
+        return Clustering.restore(traces, frame, json.loads(meta)), gone
 
     def _promotions(self, name: str) -> list[Mapping[str, Any]]:
         """What the log says was promoted into a golden set."""
@@ -447,16 +654,30 @@ class Workspace:
         ]
 
     def __repr__(self) -> str:
-        return f"<Workspace {str(self.path)!r} · {self._counts()}>"
+        return f"<Workspace {self._name!r} · {self._counts()}>"
 
     def _repr_html_(self) -> str:
-        return f"<div><b>Workspace</b> {html.escape(str(self.path))} · {html.escape(self._counts())}</div>"
+        return f"<div><b>Workspace</b> {html.escape(self._name)} · {html.escape(self._counts())}</div>"
 
     def _counts(self) -> str:
         with self.log.reading() as connection:
             count = connection.execute(sa.select(sa.func.count()).select_from(schema.traces)).scalar() or 0
         golden = ", ".join(self.golden_sets()) or "none"
         return f"{count:,} traces · {len(self.reviews()):,} reviews · golden sets: {golden}"
+
+
+def _make(folder: Path) -> None:
+    """Make the folder when it is not there."""
+    if folder.exists() and not folder.is_dir():
+        raise NotAWorkspaceError(f"{folder} is a file; a workspace is a folder, as 'reviews/support-bot'")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except PermissionError as error:
+        raise ReadOnlyWorkspaceError(
+            f"{folder} cannot be made: {error.strerror}; choose a folder of yours"
+        ) from error
+    except OSError as error:
+        raise WorkspaceError(f"{folder} cannot be made: {error.strerror}") from error
 
 
 def _plan_json(plan: ReviewPlan) -> str:

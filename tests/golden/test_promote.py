@@ -137,7 +137,7 @@ def test_a_version_that_the_log_knows_cannot_vanish_or_be_swapped(golden, ws, se
 def test_a_promotion_killed_before_it_was_logged_is_logged_by_the_next(ws, session, monkeypatch):
     session.propose("refunds", ["t001"], reviewer="ana")
     with monkeypatch.context() as patched:
-        patched.setattr(ws.log, "append", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr(ws.log, "append_in", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             ws.promote("refunds", curator="cleo", reason="first")
     golden = ws.promote("refunds", curator="dan", reason="second")

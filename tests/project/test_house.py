@@ -23,6 +23,7 @@ ROOMS = [
     "review",
     "golden",
     "guard",
+    "report",
     "workspace",
 ]  # each may import those before it
 TOP = {"workbench", "charts", "cli"}

@@ -1,4 +1,4 @@
-"""The folder that holds everything: adding, reading back, refusing what is not one, surviving a kill."""
+"""The place that holds everything, in SQLite and in PostgreSQL: adding, reading back, refusing what is not one, surviving a kill."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def test_adding_twice_changes_nothing_and_says_so(ws, traces):
     assert len(ws.traces()) == len(traces)
 
 
-def test_what_was_added_comes_back_the_same(ws, traces):
-    back = fs.Workspace(ws.path).traces()
+def test_what_was_added_comes_back_the_same(home, ws, traces):
+    back = home.open().traces()
     pd.testing.assert_frame_equal(back.frame.sort_index(), traces.frame.sort_index(), check_freq=False)
     assert back.signals == traces.signals
 
@@ -77,8 +77,8 @@ def test_a_signal_cannot_change_its_direction(ws, traces):
     assert ws.traces().signals == {"thumbs": "good"}
 
 
-def test_a_signal_without_a_column_is_no_signal(tmp_path):
-    ws = fs.Workspace(tmp_path / "ws")
+def test_a_signal_without_a_column_is_no_signal(home):
+    ws = home.open()
     log = pd.DataFrame({"trace_id": ["a"], "input": ["i"], "output": ["o"]})
     ws.add(fs.Traces.from_frame(log))
     ws.add(fs.Traces.from_frame(log.assign(thumbs=[np.nan]), signals={"thumbs": "good"}))
@@ -101,8 +101,8 @@ def test_a_folder_may_have_any_name(tmp_path, name, traces):
     assert len(fs.Workspace(tmp_path / name).traces()) == 80
 
 
-def test_parts_that_disagree_about_a_column_become_text(tmp_path):
-    ws = fs.Workspace(tmp_path / "ws")
+def test_parts_that_disagree_about_a_column_become_text(home, tmp_path):
+    ws = home.open()
     for trace_id, value in (("a", 1), ("b", "x"), ("c", True)):
         ws.add(
             fs.Traces.from_frame(
@@ -113,6 +113,7 @@ def test_parts_that_disagree_about_a_column_become_text(tmp_path):
     assert fs.Workspace(tmp_path / "copy").add(ws.traces()).new == 3
 
 
+@pytest.mark.parametrize("home", ["sqlite"], indirect=True)
 def test_a_missing_part_is_named(ws):
     next((ws.path / "traces").glob("*.parquet")).unlink()
     with pytest.raises(fs.WorkspaceError, match="restore it"):
@@ -127,8 +128,8 @@ def test_another_output_under_a_known_id_is_told_and_not_taken(ws, traces):
     assert ws.traces().frame.loc["t000", "output"] == traces.frame.loc["t000", "output"]
 
 
-def test_new_columns_and_an_empty_workspace_are_fine(tmp_path):
-    ws = fs.Workspace(tmp_path / "new" / "deep")
+def test_new_columns_and_an_empty_workspace_are_fine(home):
+    ws = home.open()
     assert len(ws.traces()) == 0
     ws.add(fs.Traces.from_frame(pd.DataFrame({"trace_id": ["a"], "input": ["i"], "output": ["o"]})))
     ws.add(
@@ -141,24 +142,24 @@ def test_new_columns_and_an_empty_workspace_are_fine(tmp_path):
     assert np.isnan(frame.loc["a", "thumbs"])
 
 
-def test_hostile_text_comes_back_as_it_was(tmp_path):
-    ws = fs.Workspace(tmp_path / "ws")
+def test_hostile_text_comes_back_as_it_was(home):
+    ws = home.open()
     texts = ["=1+1", "\u202eabc", "\x1b[31mred", "a\u2028b", "x" * 1_000_000, "<script>", "🤖"]
     ids = [f"i{n}" for n in range(len(texts))]
     ws.add(fs.Traces.from_frame(pd.DataFrame({"trace_id": ids, "input": texts, "output": texts})))
     assert ws.traces().frame.loc[ids, "output"].tolist() == texts
 
 
-def test_a_clustering_is_saved_and_reloaded_by_name(ws, found):
+def test_a_clustering_is_saved_and_reloaded_by_name(home, ws, found):
     ws.save_clustering("first", found)
-    back = fs.Workspace(ws.path).clustering("first")
+    back = home.open().clustering("first")
     assert back.id == found.id
     assert back.labels.tolist() == found.labels.tolist()
     assert back.trace_ids.tolist() == found.trace_ids.tolist()
     pd.testing.assert_frame_equal(back.summary(), found.summary())
 
 
-def test_vectors_are_made_once(ws, monkeypatch):
+def test_vectors_are_made_once(home, ws, monkeypatch):
     class Counting:
         name = "counting"
         texts = 0
@@ -168,13 +169,13 @@ def test_vectors_are_made_once(ws, monkeypatch):
             return np.array([[len(t), 1.0] for t in texts], dtype=np.float32)
 
     for _ in range(2):
-        week = fs.Workspace(ws.path).traces()
+        week = home.open().traces()
         fs.embed_texts(list(week.frame["output"]), embedder=Counting(), cache=week.vectors)
     assert Counting.texts == week.frame["output"].replace("", np.nan).nunique()
 
 
-def test_a_review_keeps_the_plan_it_began_with(ws, session, found):
-    assert fs.Workspace(ws.path).start_review("2026-W23").plan.frame.equals(session.plan.frame)
+def test_a_review_keeps_the_plan_it_began_with(home, ws, session, found):
+    assert home.open().start_review("2026-W23").plan.frame.equals(session.plan.frame)
     with pytest.warns(UserWarning, match="another plan"):
         opened = ws.start_review("2026-W23", fs.plan_review(found, budget=5), reviewers=["ana"])
     assert opened.plan.frame.equals(session.plan.frame)
@@ -190,7 +191,7 @@ def test_a_review_keeps_the_plan_it_began_with(ws, session, found):
         (lambda ws: ws.golden("nope"), "no golden set 'nope'"),
         (lambda ws: ws.traces(since="soon"), "since='soon'"),
         (lambda ws: ws.propose("x", ["nope"], reviewer="ana"), "no trace 'nope'"),
-        (lambda ws: fs.Workspace("postgresql://host/db"), "give a folder"),
+        (lambda ws: fs.Workspace("mysql://host/db"), "give a folder"),
     ],
 )
 def test_what_is_not_there_is_named_with_the_next_step(ws, call, word):
@@ -235,14 +236,13 @@ def test_another_programs_sqlite_file_is_left_alone(tmp_path):
         fs.Workspace(tmp_path)
 
 
-def test_a_newer_workspace_is_not_touched(ws):
-    with sqlite3.connect(ws.path / "failscope.db") as database:
-        database.execute("UPDATE alembic_version SET version_num = '9999'")
-    database.close()
+def test_a_newer_workspace_is_not_touched(home, ws):
+    home.sql("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(fs.NewerWorkspaceError, match="later failscope"):
-        fs.Workspace(ws.path)
+        home.open()
 
 
+@pytest.mark.parametrize("home", ["sqlite"], indirect=True)
 def test_a_locked_workspace_says_so(ws, monkeypatch):
     monkeypatch.setattr(store, "WAIT_S", 0.2)
     holder = sqlite3.connect(ws.path / "failscope.db", isolation_level=None)
@@ -254,6 +254,7 @@ def test_a_locked_workspace_says_so(ws, monkeypatch):
         holder.close()
 
 
+@pytest.mark.parametrize("home", ["sqlite"], indirect=True)
 def test_a_read_only_workspace_says_so(ws):
     """As another user, since root writes anywhere."""
     script = (
@@ -277,11 +278,11 @@ def test_a_read_only_workspace_says_so(ws):
         ws.path.chmod(0o755)
 
 
-def test_the_migrations_make_the_schema_that_the_code_uses(tmp_path):
+def test_the_migrations_make_the_schema_that_the_code_uses(home):
     from alembic.autogenerate import compare_metadata
     from alembic.runtime.migration import MigrationContext
 
-    ws = fs.Workspace(tmp_path / "ws")
+    ws = home.open()
     with ws.log.reading() as connection:
         assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
 
@@ -291,7 +292,7 @@ def test_the_migrations_make_the_schema_that_the_code_uses(tmp_path):
 WRITER = """
 import sys
 import failscope as fs
-session = fs.Workspace(sys.argv[1]).start_review("2026-W23")
+session = fs.Workspace(sys.argv[1], folder=sys.argv[2] or None).start_review("2026-W23")
 ids = list(session.traces.frame.index)
 n = 0
 while True:
@@ -302,11 +303,11 @@ while True:
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
-def test_a_killed_process_loses_nothing_that_was_confirmed(ws, session):
+def test_a_killed_process_loses_nothing_that_was_confirmed(home, ws, session):
     for _ in range(3):
         before = len(session.log.read(session="2026-W23"))
         writer = subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(ws.path)], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", WRITER, *home.arguments], stdout=subprocess.PIPE, text=True
         )
         for _ in range(15):
             writer.stdout.readline()
@@ -314,16 +315,41 @@ def test_a_killed_process_loses_nothing_that_was_confirmed(ws, session):
         os.kill(writer.pid, signal.SIGKILL)
         confirmed = 15 + len(writer.stdout.read().splitlines())
         writer.wait()
-        held = fs.Workspace(ws.path).log.read(session="2026-W23")[before:]
+        held = home.open().log.read(session="2026-W23")[before:]
         assert confirmed <= len(held) <= confirmed + 1
         assert [e.payload["failure_modes"] for e in held] == [[f"mode {n}"] for n in range(len(held))]
+    assert home.open().audit().verify()
+
+
+APPENDER = """
+import sys
+import failscope as fs
+session = fs.Workspace(sys.argv[1], folder=sys.argv[2] or None).start_review("2026-W23")
+for n in range(40):
+    session.annotate("t001", reviewer=sys.argv[3], failure_modes=[f"mode {n}"])
+"""
+
+
+def test_processes_that_tag_one_trace_at_the_same_moment_lose_nothing(home, session):
+    people = ["ana", "ben"]
+    running = [subprocess.Popen([sys.executable, "-c", APPENDER, *home.arguments, who]) for who in people]
+    assert [process.wait() for process in running] == [0, 0]
+    held = [e for e in home.open().log.read() if e.kind == "annotation"]
+    for who in people:
+        assert [e.payload["failure_modes"] for e in held if e.actor == who] == [
+            [f"mode {n}"] for n in range(40)
+        ]
+    seqs = [e.seq for e in home.open().log.read()]
+    assert seqs == list(range(1, len(seqs) + 1))
+    assert home.open().audit().verify()
+    assert session.mark("t001")["reviewers"] == people
 
 
 ADDER = """
 import sys, os
 import pandas as pd, failscope as fs
 from failscope.workspace import files
-kill_at = int(sys.argv[2])
+kill_at = int(sys.argv[3])
 steps = 0
 def step(original):
     def wrapped(*a, **k):
@@ -332,23 +358,23 @@ def step(original):
         if steps == kill_at: os._exit(9)
         return original(*a, **k)
     return wrapped
-ws = fs.Workspace(sys.argv[1])
+ws = fs.Workspace(sys.argv[1], folder=sys.argv[2] or None)
 for name in ("fsync", "replace", "rename", "open"):
     setattr(os, name, step(getattr(os, name)))
 from failscope.workspace.store import Store
-Store.append_in = staticmethod(step(Store.append_in))
+Store.append_in = step(Store.append_in)
 log = pd.DataFrame({"trace_id": ["k1", "k2"], "input": ["a", "b"], "output": ["c", "d"]})
 ws.add(fs.Traces.from_frame(log))
 print("done", steps)
 """
 
 
-def test_adding_killed_at_any_step_adds_all_or_nothing(ws):
+def test_adding_killed_at_any_step_adds_all_or_nothing(home, ws):
     for kill_at in range(1, 12):
         done = subprocess.run(
-            [sys.executable, "-c", ADDER, str(ws.path), str(kill_at)], capture_output=True, text=True
+            [sys.executable, "-c", ADDER, *home.arguments, str(kill_at)], capture_output=True, text=True
         )
-        there = fs.Workspace(ws.path).traces().frame.index.isin(["k1", "k2"]).sum()
+        there = home.open().traces().frame.index.isin(["k1", "k2"]).sum()
         if "done" in done.stdout:
             assert there == 2
             break
@@ -357,11 +383,11 @@ def test_adding_killed_at_any_step_adds_all_or_nothing(ws):
         pytest.fail("the writer never came to its end")
 
 
-def test_two_processes_opening_a_new_workspace_at_once_both_succeed(tmp_path):
-    script = "import sys, failscope as fs; print(len(fs.Workspace(sys.argv[1]).events()))"
+def test_two_processes_opening_a_new_workspace_at_once_both_succeed(home):
+    script = "import sys, failscope as fs; print(len(fs.Workspace(sys.argv[1], folder=sys.argv[2] or None).events()))"
     both = [
         subprocess.Popen(
-            [sys.executable, "-c", script, str(tmp_path / "ws")],
+            [sys.executable, "-c", script, *home.arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -373,11 +399,11 @@ def test_two_processes_opening_a_new_workspace_at_once_both_succeed(tmp_path):
         assert out.strip() == "0", err[-2000:]
 
 
-def test_two_people_starting_and_joining_one_review_at_once_both_succeed(ws, found):
+def test_two_people_starting_and_joining_one_review_at_once_both_succeed(home, ws, found):
     plan = fs.plan_review(found, budget=20)
 
     def start(name: str) -> tuple[str, ...]:
-        return fs.Workspace(ws.path).start_review("together", plan, reviewers=[name]).reviewers
+        return home.open().start_review("together", plan, reviewers=[name]).reviewers
 
     with ThreadPoolExecutor(4) as pool:
         assert all(name in people for name, people in zip("abcd", pool.map(start, "abcd"), strict=True))
