@@ -47,6 +47,7 @@ _HOMES = {
     "Traces": "failscope.traces.table",
     "Workbench": "failscope.workbench",
     "Workspace": "failscope.workspace",
+    "UnreachableWorkspaceError": "failscope.errors",
     "WorkspaceError": "failscope.errors",
     "behaviours": "failscope.surface.behaviour",
     "charts": "failscope.charts",
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
         NotFoundError,
         ReadOnlyWorkspaceError,
         RubricError,
+        UnreachableWorkspaceError,
         WorkspaceError,
     )
     from failscope.golden.dataset import GoldenSet

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from failscope.errors import ArgumentError
 
@@ -47,9 +48,8 @@ class Assignment:
 
     def readers(self, trace_id: str) -> list[str]:
         """The one or two people who read it, the first one first."""
-        there = [who for who in self.reviewers if who not in self.away] or list(self.reviewers)
-        ranked = sorted(there, key=lambda who: (-_hashed(self.session, trace_id, who), who))
-        return ranked[: 1 + self.twice(trace_id)]
+        there = tuple(who for who in self.reviewers if who not in self.away) or self.reviewers
+        return list(_ranked(self.session, trace_id, there)[: 1 + self.twice(trace_id)])
 
     def twice(self, trace_id: str) -> bool:
         """Whether a second person reads it too."""
@@ -69,6 +69,11 @@ def checked_overlap(overlap: float) -> float:
             f"overlap={overlap!r} is no share; give 0 (nobody reads twice) to 1 (all is read twice)"
         )
     return float(overlap)
+
+
+@lru_cache(maxsize=65_536)
+def _ranked(session: str, trace_id: str, reviewers: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(reviewers, key=lambda who: (-_hashed(session, trace_id, who), who)))
 
 
 def _hashed(*parts: str) -> float:

@@ -144,13 +144,16 @@ class Numbers:
         drawn = sample[sample["trace_id"].isin([i for i in self.sample_read if i in here])]
         return outcomes(found.traces, groups, read=here, drawn=drawn if len(drawn) else None, **how)
 
-    def seconds(self, reviewer: str) -> float:
-        """The median time from one reading of this reviewer to the next; NaN before the second, breaks left out."""
-        times = sorted(
-            datetime.fromisoformat(m.read_at).timestamp()
-            for (who, _), m in self.marks.items()
-            if who == reviewer and m.read
-        )
-        gaps = np.diff(times)
-        gaps = gaps[(gaps > 0) & (gaps <= LONGEST_S)]
-        return float(np.median(gaps)) if len(gaps) else float("nan")
+    def seconds(self) -> dict[str, float]:
+        """Reviewer -> the median time from one reading to the next, breaks left out; nobody before the second."""
+        times: dict[str, list[float]] = {}
+        for (who, _), mark in self.marks.items():
+            if mark.read:
+                times.setdefault(who, []).append(datetime.fromisoformat(mark.read_at).timestamp())
+        medians = {}
+        for who, of in times.items():
+            gaps = np.diff(sorted(of))
+            gaps = gaps[(gaps > 0) & (gaps <= LONGEST_S)]
+            if len(gaps):
+                medians[who] = float(np.median(gaps))
+        return medians

@@ -335,15 +335,24 @@ class Session:
         drawn = set(self.plan.frame.loc[self.plan.frame["probability"].notna(), "trace_id"])
         ledger = self._current()
         readers = self._readers(ledger)
-        shared, numbers = self._shared(ledger), self._numbers()
+        shared, seconds = self._shared(ledger), self._numbers().seconds()
         rows, people = [], self._people(ledger)
+        owned: dict[str, set[str]] = {who: set() for who in people}
+        second: dict[str, int] = dict.fromkeys(people, 0)
+        for trace_id, by in readers.items():
+            for who in by:
+                owned[who].add(trace_id)
+            if shared is not None and len(by) == 1 and shared.twice(trace_id):
+                for who in shared.readers(trace_id):
+                    second[who] += shared.due(who, trace_id, by)
         for who in people:
-            own = {i for i, by in readers.items() if who in by}
+            own = owned[who]
             counted = own if shared is None else set(readers)
             unread = max(len(self.plan) - len(counted), len(drawn - counted))
-            due = 0 if shared is None else sum(shared.due(who, i, by) for i, by in readers.items())
+            due = second[who]
             of = len(own) + unread + due
-            rows.append((len(own), unread + due, of, len(own) / of if of else 1.0, due, numbers.seconds(who)))
+            pace = seconds.get(who, float("nan"))
+            rows.append((len(own), unread + due, of, len(own) / of if of else 1.0, due, pace))
         columns = ["read", "left", "of", "share", "due", "seconds"]
         return pd.DataFrame(rows, index=pd.Index(people, name="reviewer"), columns=columns)
 

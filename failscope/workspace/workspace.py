@@ -52,6 +52,8 @@ from failscope.workspace.store import Store, now, to_json
 from failscope.workspace.vectors import VectorStore
 
 DATABASE = "failscope.db"
+_TEAM = ".failscope-database"
+"""In a folder of copies, so that it is not taken for an empty workspace: whose copies they are."""
 
 
 class Workspace:
@@ -90,7 +92,12 @@ class Workspace:
             )
         local = path if address is None else folder or str(parse(address).database)
         self.path = Path(local).expanduser().absolute()  # a notebook may change its folder later
+        mark = self.path / _TEAM
         if address is None:
+            if mark.exists():
+                raise ArgumentError(
+                    f"{self.path} holds copies of {mark.read_text(encoding='utf-8').strip()}; open that address instead"
+                )
             _make(self.path)
         elif (self.path / DATABASE).exists():
             raise ArgumentError(
@@ -98,6 +105,8 @@ class Workspace:
             )
         self.log = Store(address or self.path / DATABASE)
         _make(self.path)
+        if address and not mark.exists():
+            mark.write_text(self.log.name + "\n", encoding="utf-8")
         self._files: Files = SharedFiles(self.path, self.log) if address else Folder(self.path)
         self._shelf = TraceShelf(self._files, self.log)
         self._name = self.log.name if address else str(self.path)

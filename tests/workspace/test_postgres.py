@@ -138,6 +138,13 @@ def test_a_folder_with_a_workspace_of_its_own_is_not_taken(home, tmp_path):
         fs.Workspace(tmp_path / "local", folder=tmp_path)
 
 
+def test_a_folder_of_copies_is_not_taken_for_a_workspace(home, ws):
+    with pytest.raises(fs.ArgumentError, match=f"copies of postgresql://ana@127.0.0.1:{home.server.port}"):
+        fs.Workspace(ws.path)
+    assert home.server.password not in (ws.path / ".failscope-database").read_text()
+    assert not (ws.path / "failscope.db").exists()
+
+
 def test_the_local_folder_has_the_databases_name_unless_one_is_given(home, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert fs.Workspace(home.address).path == tmp_path / _database(home)
