@@ -12,6 +12,7 @@ import pandas as pd
 from failscope.review.alike import alike
 from failscope.review.session import Session
 from failscope.review.suggest import FEWEST
+from failscope.workbench.sight import Sight
 
 BATCH = 5
 """The order is renewed after so many reads: after each, the list would move under the reader's eyes."""
@@ -25,14 +26,15 @@ class Guide:
     Parameters
     ----------
     session : Session
-    reviewer : str
+    sight : Sight
+        Who asks, and what that reviewer is shown.
     rows : mapping
         Trace id -> row.
     """
 
-    def __init__(self, session: Session, reviewer: str, *, rows: Mapping[str, int]) -> None:
+    def __init__(self, session: Session, sight: Sight, *, rows: Mapping[str, int]) -> None:
         self._session = session
-        self._reviewer = reviewer
+        self._sight = sight
         self._rows = rows
         self._placing: Thread | None = None
         self._counting: Thread | None = None
@@ -46,8 +48,8 @@ class Guide:
     def order(self) -> dict[str, Any]:
         """The plan as it is read: what this reviewer read, then the rest as it is ordered now."""
         batches = self.batches
-        queue = self._session.queue(reviewer=self._reviewer, batch=BATCH)
-        ids = [*self._session._read_by(self._reviewer), *queue["trace_id"]]
+        queue = self._sight.queue(batch=BATCH)
+        ids = [*self._session._read_by(self._sight.reviewer), *queue["trace_id"]]
         reasons = dict.fromkeys(ids, "read before")
         for frame in (self._session.plan.frame, queue):
             reasons |= dict(zip(frame["trace_id"], frame["reason"], strict=True))
@@ -79,7 +81,7 @@ class Guide:
 
     def suggest(self, trace_id: str) -> dict[str, Any]:
         """The failure modes suggested for one trace; not ``ready`` while the traces are being placed."""
-        read = self._session._read_modes()
+        read = self._sight.read_modes()
         counts = pd.Series([m for modes in read.values() for m in modes], dtype="str").value_counts()
         if trace_id in read or not (counts >= FEWEST).any():
             return {"ready": True, "suggested": []}
@@ -90,12 +92,12 @@ class Guide:
             self._placing.join(_MOMENT)
         if self._placing.is_alive():
             return {"ready": False, "suggested": []}
-        frame = self._session._learned().suggest([trace_id])
+        frame = self._sight.learned().suggest([trace_id])
         return {"ready": True, "suggested": frame.to_dict("records")}
 
     def more_like(self, like: str | Iterable[str], *, n: int) -> tuple[dict[str, Any], np.ndarray]:
         """The most alike unread traces and their reasons, with what was asked in words."""
-        more = self._session.more_like(like, n=n)
+        more = self._sight.more_like(like, n=n)
         return walk(more, says=_likeness(like), rows=self._rows)
 
 

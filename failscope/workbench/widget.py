@@ -10,7 +10,8 @@ ask                       with                                        answer
                                                                       buffers: xy float32, labels int32
 ``queue``                                                             the plan in the order that holds now
 ``color``                 ``by``                                      legend; buffer: one byte a point
-``state``                 ``since`` (a revision)                      failure modes, cluster tags, progress;
+``state``                 ``since`` (a revision)                      failure modes, cluster tags, progress of all,
+                                                                      whether the review is blind;
                                                                       buffer: one byte a point, 1 = read
 ``card``, ``trace``       ``row``                                     first words; all that the pane shows
 ``more``                  ``row, part, start``                        the next piece of a long text
@@ -24,7 +25,19 @@ ask                       with                                        answer
 ``tag_traces``            ``failure_mode``; buffer: rows uint32       the revision
 ``propose``               ``row, golden, reason``                     the revision
 ``undo``                                                              what was taken back
+``team``                                                              new failure modes, whether enough was read,
+                                                                      counts of differences, notes, cases to keep
+``rubric``                                                            dimensions with their anchored points
+``disagreements``                                                     who said what, not settled ones first
+``settle``                ``row, failure_modes, reason``              the decision, how many are left
+``notes``                                                             groups of notes that say the same
+``code``                  ``failure_mode``; buffer: rows uint32       how many
+``keep``                                                              reasons; buffer: rows uint32 to propose
+``reveal``                                                            the revision
+``away``                  ``reviewer, away``                          the revision
 ========================  ==========================================  =======================================
+
+The last nine are in ``team``. While a review is blind no answer holds anything that others said: see ``sight``.
 
 Python tells without being asked with ``{"push": "open" | "select" | "walk" | "color" | "state", ...}``. A row is a
 place in ``found.trace_ids``, fixed for the life of one widget; everything that is kept is kept by ``trace_id``.
@@ -33,7 +46,7 @@ place in ``found.trace_ids``, fixed for the life of one widget; everything that 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +58,13 @@ import traitlets
 from failscope.errors import ArgumentError, FailscopeError, NotFoundError
 from failscope.review.session import Session
 from failscope.surface.clustering import Clustering
+from failscope.workbench.asked import asked_row, asked_rows
 from failscope.workbench.encode import color_codes, color_options, plain
 from failscope.workbench.guide import Guide, walk
 from failscope.workbench.reading import Reader
 from failscope.workbench.saved import static_summary
+from failscope.workbench.sight import Sight
+from failscope.workbench.team import Team
 
 _STATIC = Path(__file__).parent / "static"
 _WALK = 20
@@ -74,8 +90,9 @@ class Workbench(anywidget.AnyWidget):
     Notes
     -----
     What the buttons do has a call of the same name on the session (``annotate``, ``tag_cluster``,
-    ``tag_traces``, ``propose``, ``undo``, ``queue``, ``suggestions``, ``more_like``). The widget adds ``open``,
-    ``select``, ``selected``, ``walk`` and ``color``.
+    ``tag_traces``, ``propose``, ``undo``, ``queue``, ``suggestions``, ``more_like``, ``disagreements``, ``settle``,
+    ``note_groups``, ``code``, ``reveal``, ``away``). The widget adds ``open``, ``select``, ``selected``, ``walk`` and
+    ``color``.
 
     Examples
     --------
@@ -91,13 +108,17 @@ class Workbench(anywidget.AnyWidget):
         self, session: Session | Clustering, *, reviewer: str | None = None, height: int = 720
     ) -> None:
         self._session = None if isinstance(session, Clustering) else session
-        self._reviewer = _reviewer(session, reviewer)
+        who = _reviewer(session, reviewer)
         self._found: Clustering = session if isinstance(session, Clustering) else session.clustering
         self._reader = Reader(self._found)
         self._ids = self._found.trace_ids
         self._row = {trace_id: row for row, trace_id in enumerate(self._ids)}
+        self._sight = Sight(self._session, who) if self._session and who else None
         self._guide = (
-            Guide(self._session, self._reviewer, rows=self._row) if self._session and self._reviewer else None
+            Guide(self._session, self._sight, rows=self._row) if self._session and self._sight else None
+        )
+        self._team = (
+            Team(self._session, self._sight, rows=self._row) if self._session and self._sight else None
         )
         self._summary = self._found.summary()
         self._selected = np.empty(0, dtype=np.uint32)
@@ -111,7 +132,7 @@ class Workbench(anywidget.AnyWidget):
     @property
     def reviewer(self) -> str | None:
         """Who reads; None when a clustering is only looked at."""
-        return self._reviewer
+        return self._sight.reviewer if self._sight else None
 
     @property
     def selected(self) -> list[str]:
@@ -184,7 +205,7 @@ class Workbench(anywidget.AnyWidget):
 
     def _title(self) -> str:
         return (
-            f"{self._session.name} · {self._reviewer}"
+            f"{self._session.name} · {self.reviewer}"
             if self._session
             else f"{self._found.view} view, looking only"
         )
@@ -198,15 +219,10 @@ class Workbench(anywidget.AnyWidget):
         self.send(plain(content), [b.tobytes() for b in buffers if len(b)])
 
     def _answer(self, _: Any, content: dict[str, Any], buffers: list[Any]) -> None:
-        ask = content.get("ask")
-        handler = getattr(self, f"_ask_{ask}", None) if isinstance(ask, str) else None
-        reply, out = {"id": content.get("id")}, ()
+        reply: dict[str, Any] = {"id": content.get("id")}
+        out: list[np.ndarray] = []
         try:
-            if handler is None:
-                raise ArgumentError(
-                    f"the page asked {ask!r}, which this failscope does not know; run the cell again"
-                )
-            body, *out = handler(content, buffers)
+            body, *out = self._handler(content.get("ask"))(content, buffers)
             reply |= {"ok": True, **body}
         except FailscopeError as error:
             reply |= {"error": str(error)}
@@ -214,12 +230,25 @@ class Workbench(anywidget.AnyWidget):
             reply |= {"error": f"{type(error).__name__}: {error}"}
         self._push(reply, *out)
 
+    def _handler(self, ask: Any) -> Callable[[dict, list], tuple]:
+        owner: object = self
+        name = f"_ask_{ask}"
+        if isinstance(ask, str) and hasattr(Team, f"ask_{ask}"):
+            self._writing()
+            owner, name = self._team, f"ask_{ask}"
+        handler: Callable[[dict, list], tuple] | None = getattr(owner, name, None)
+        if handler is None or not isinstance(ask, str):
+            raise ArgumentError(
+                f"the page asked {ask!r}, which this failscope does not know; run the cell again"
+            )
+        return handler
+
     def _ask_hello(self, content: dict, buffers: list) -> tuple:
         order = self._guide.order() if self._guide else self._typical()
         body = {
             "title": self._title(),
             "looking": self._session is None,
-            "reviewer": self._reviewer,
+            "reviewer": self.reviewer,
             "n": len(self._ids),
             "clusters": [self._cluster(int(c)) for c in self._summary.index],
             "noise": int((self._found.labels == -1).sum()),
@@ -242,13 +271,13 @@ class Workbench(anywidget.AnyWidget):
         tags = None
         if self._session:
             tags = {self._row[i]: m for i, m in self._marks()["failure_modes"].items()}
-        modes = self._session.failure_modes() if self._session else []
+        modes = self._sight.modes() if self._sight else []
         meta, codes = color_codes(self._found, by, order=self._summary.index.tolist(), tags=tags, modes=modes)
         self._by = by
         return meta, codes
 
     def _ask_state(self, content: dict, buffers: list) -> tuple:
-        if self._session is None:
+        if self._session is None or self._sight is None or self._team is None or self._guide is None:
             return {
                 "revision": 0,
                 "changed": content.get("since") != 0,
@@ -259,19 +288,17 @@ class Workbench(anywidget.AnyWidget):
         if revision == content.get("since"):
             return ({"revision": revision, "changed": False},)
         marks = self._marks()
-        progress = self._session.progress().loc[self._reviewer]
+        rubric = self._session.rubric
         body = {
             "revision": revision,
             "changed": True,
-            "modes": self._session.failure_modes(),
-            "tags": self._session.cluster_tags(),
-            "progress": {
-                "read": int(progress["read"]),
-                "left": int(progress["left"]),
-                "of": int(progress["of"]),
-            },
-            "goldens": sorted(set(self._session.proposals()["golden"])),
-            "batches": self._guide.batches if self._guide else 0,
+            "modes": self._sight.modes(),
+            "tags": self._sight.tags(),
+            "people": self._team.people(),
+            "blind": self._sight.blind,
+            "rubric": rubric.version if rubric else "",
+            "goldens": sorted(set(self._sight.proposals()["golden"])),
+            "batches": self._guide.batches,
         }
         return body, self._bytes([self._row[i] for i in marks.index[marks["read"].astype(bool)]])
 
@@ -280,9 +307,14 @@ class Workbench(anywidget.AnyWidget):
 
     def _ask_trace(self, content: dict, buffers: list) -> tuple:
         row = self._at(content)
-        of_review = {"mark": self._mark(row), "proposed": self._proposed(row), "alike": 0}
-        if self._guide:
-            of_review["alike"] = self._guide.alike(self._ids[row])
+        of_review: dict[str, Any] = {"mark": self._mark(row), "proposed": self._proposed(row)}
+        if self._guide and self._sight:
+            trace_id = str(self._ids[row])
+            of_review |= {
+                "alike": self._guide.alike(trace_id),
+                "second": self._sight.second(trace_id),
+                "decision": self._sight.decision(trace_id),
+            }
         return ({**self._reader.trace(row), **of_review},)
 
     def _ask_more(self, content: dict, buffers: list) -> tuple:
@@ -290,7 +322,7 @@ class Workbench(anywidget.AnyWidget):
 
     def _ask_nearest(self, content: dict, buffers: list) -> tuple:
         # anyone's word counts here: a trace that a colleague tagged is no example of a passing answer
-        fine, failing = self._session.judged() if self._session else ([], [])
+        fine, failing = self._sight.judged() if self._sight else ([], [])
         return (self._reader.nearest_passing(self._at(content), fine=fine, failing=failing),)
 
     def _ask_suggest(self, content: dict, buffers: list) -> tuple:
@@ -304,14 +336,14 @@ class Workbench(anywidget.AnyWidget):
         if content.get("failure_mode"):
             like = content["failure_mode"]
         elif buffers:
-            like = self._ids[_rows_of(buffers, len(self._ids))].tolist()
+            like = self._ids[asked_rows(buffers, len(self._ids))].tolist()
         else:
             like = [self._ids[self._at(content)]]
         assert self._guide is not None  # there is a session
         return self._guide.more_like(like, n=_WALK)
 
     def _ask_lasso(self, content: dict, buffers: list) -> tuple:
-        rows = _rows_of(buffers, len(self._ids))
+        rows = asked_rows(buffers, len(self._ids))
         self._selected = rows
         clusters, counts = np.unique(np.asarray(self._found.labels)[rows], return_counts=True)
         inside = sorted(
@@ -323,35 +355,35 @@ class Workbench(anywidget.AnyWidget):
         row = self._at(content)
         said = {
             k: content[k]
-            for k in ("failure_modes", "note", "expected_output", "suggested")
+            for k in ("failure_modes", "scores", "note", "expected_output", "suggested")
             if content.get(k) is not None
         }
         session = self._writing()
-        session.annotate(self._ids[row], reviewer=self._reviewer, **said)
+        session.annotate(self._ids[row], reviewer=self.reviewer, **said)
         return ({"row": row, "mark": self._mark(row), "revision": session.revision},)
 
     def _ask_tag_cluster(self, content: dict, buffers: list) -> tuple:
         session = self._writing()
-        session.tag_cluster(int(content["cluster"]), content["failure_mode"], reviewer=self._reviewer)
+        session.tag_cluster(int(content["cluster"]), content["failure_mode"], reviewer=self.reviewer)
         return ({"revision": session.revision},)
 
     def _ask_tag_traces(self, content: dict, buffers: list) -> tuple:
         session = self._writing()
-        rows = _rows_of(buffers, len(self._ids))
-        session.tag_traces(self._ids[rows].tolist(), content["failure_mode"], reviewer=self._reviewer)
+        rows = asked_rows(buffers, len(self._ids))
+        session.tag_traces(self._ids[rows].tolist(), content["failure_mode"], reviewer=self.reviewer)
         return ({"n": len(rows), "revision": session.revision},)
 
     def _ask_propose(self, content: dict, buffers: list) -> tuple:
         row = self._at(content)
         session = self._writing()
         session.propose(
-            content["golden"], [self._ids[row]], reviewer=self._reviewer, reason=content.get("reason") or ""
+            content["golden"], [self._ids[row]], reviewer=self.reviewer, reason=content.get("reason") or ""
         )
         return ({"row": row, "proposed": self._proposed(row), "revision": session.revision},)
 
     def _ask_undo(self, content: dict, buffers: list) -> tuple:
         session = self._writing()
-        return ({"said": session.undo(reviewer=self._reviewer), "revision": session.revision},)
+        return ({"said": session.undo(reviewer=self.reviewer), "revision": session.revision},)
 
     # ---------------------------------------------------------------------------------------------------------------
 
@@ -397,18 +429,18 @@ class Workbench(anywidget.AnyWidget):
         }
 
     def _marks(self) -> pd.DataFrame:
-        return self._writing().marks(reviewer=self._reviewer)
+        return self._writing().marks(reviewer=self.reviewer)
 
     def _mark(self, row: int) -> dict[str, Any] | None:
         if self._session is None:
             return None
-        mark = self._session.mark(self._ids[row], reviewer=self._reviewer)
-        return {k: mark[k] for k in ("failure_modes", "note", "expected_output", "read")}
+        mark = self._session.mark(self._ids[row], reviewer=self.reviewer)
+        return {k: mark[k] for k in ("failure_modes", "scores", "note", "expected_output", "read")}
 
     def _proposed(self, row: int) -> list[str]:
-        if self._session is None:
+        if self._sight is None:
             return []
-        said = self._session.proposals()
+        said = self._sight.proposals()
         return sorted(set(said.loc[said["trace_id"] == self._ids[row], "golden"]))
 
     def _bytes(self, rows: list[int]) -> np.ndarray:
@@ -417,10 +449,7 @@ class Workbench(anywidget.AnyWidget):
         return out
 
     def _at(self, content: dict) -> int:
-        row = content.get("row")
-        if not isinstance(row, int) or not 0 <= row < len(self._ids):
-            raise ArgumentError(f"the page asked for row {row!r} of {len(self._ids):,}; run the cell again")
-        return row
+        return asked_row(content, len(self._ids))
 
     def _rows(self, trace_ids: Iterable[str]) -> list[int]:
         wanted = [trace_ids] if isinstance(trace_ids, str) else list(trace_ids)
@@ -446,10 +475,3 @@ def _reviewer(session: Session | Clustering, reviewer: str | None) -> str | None
             f"{said}; its reviewers are {', '.join(map(repr, known))}; pass reviewer={known[0]!r}"
         )
     return reviewer
-
-
-def _rows_of(buffers: list[Any], n: int) -> np.ndarray:
-    rows = np.frombuffer(buffers[0], dtype="<u4") if buffers else np.empty(0, dtype=np.uint32)
-    if len(rows) and int(rows.max()) >= n:
-        raise ArgumentError(f"the page sent row {int(rows.max()):,} of {n:,}; run the cell again")
-    return rows.astype(np.uint32)

@@ -174,7 +174,7 @@ class Review:
 def test_a_review_by_keys_is_there_after_a_reload_and_a_restart(review):
     r = review()
     first = r.trace
-    assert first == r.python("session.plan.frame.trace_id.iloc[0]")
+    assert first == r.python("session.queue(reviewer='ana').trace_id.iloc[0]")
     r.press("0")
     r.saved()
     second = r.next()
@@ -221,7 +221,8 @@ def test_a_review_by_keys_is_there_after_a_reload_and_a_restart(review):
     r.lab.run_all(r.page)
     r.wait()
     holds()
-    assert r.trace == r.python("session.plan.frame.trace_id.iloc[3]")  # the first unread
+    first_unread = "session.queue(reviewer='ana', batch=5).trace_id.iloc[0]"
+    assert r.trace == r.python(first_unread)
 
     r.lab.stop_kernels()
     r.open()
@@ -288,7 +289,7 @@ def test_a_lasso_reaches_python_and_python_reaches_the_map(review):
 
 def test_the_rest_is_ordered_anew_after_a_batch_and_what_was_read_stays(review):
     r = review()
-    assert r.python("session.queue().trace_id.iloc[0]") == r.trace
+    assert r.python("session.queue(reviewer='ana').trace_id.iloc[0]") == r.trace
     seen = [r.trace]
     for k in range(5):
         r.press("0")
@@ -300,7 +301,7 @@ def test_the_rest_is_ordered_anew_after_a_batch_and_what_was_read_stays(review):
     r.page.wait_for_selector(".fs-workbench[data-batches='1']")
     assert r.trace == seen[-1]  # the trace being read does not jump
     assert r.page.locator(".fs-position").inner_text() == "5 of 20"
-    ahead = r.python("session.queue().trace_id.tolist()")
+    ahead = r.python("session.queue(reviewer='ana').trace_id.tolist()")
     assert [r.next(), r.next()] == ahead[:2]
     for _ in range(2):
         r.press("k")
@@ -431,7 +432,7 @@ def test_what_another_writes_arrives_without_a_reload(review):
     assert r.progress() == "0 of 20 read, 20 left"
     r.lab.kernel(
         r.notebook,
-        "session.annotate(session.plan.frame.trace_id.iloc[0], reviewer='ana', failure_modes=['from elsewhere'])",
+        "session.annotate(session.queue(reviewer='ana').trace_id.iloc[0], reviewer='ana', failure_modes=['from elsewhere'])",
     )
     r.page.wait_for_function(
         "document.querySelector('.fs-progress').ariaLabel === '1 of 20 read, 19 left'", timeout=8_000

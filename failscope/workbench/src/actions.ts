@@ -9,6 +9,7 @@ import type { Review } from "./review";
 import type { Selection } from "./selection";
 import type { Shell } from "./shell";
 import { plural } from "./text";
+import type { Together } from "./together";
 
 interface Parts {
   readonly shell: Shell;
@@ -18,6 +19,7 @@ interface Parts {
   readonly map: MapPane;
   readonly list: ClusterList;
   readonly pane: ReadingPane;
+  readonly together: Together;
 }
 
 /** Moves of the reader, which the workbench makes. */
@@ -84,7 +86,12 @@ export class Actions {
   }
 
   askTag(): void {
-    this.ask("Failure mode of this trace", "Tag", "", this.parts.review.state.modes, (mode) => {
+    const { review, together } = this.parts;
+    if (together.settle.active) {
+      this.ask("A failure mode that shall hold", "Choose", "", review.choices, (mode) => together.settle.toggle(mode));
+      return;
+    }
+    this.ask("Failure mode of this trace", "Tag", "", review.choices, (mode) => {
       const held = this.held();
       if (!held.includes(mode)) this.annotate({ failure_modes: [...held, mode] });
     });
@@ -93,7 +100,7 @@ export class Actions {
   askGroupTag(): void {
     const { review, selection } = this.parts;
     const what = selection.lassoed ? `the ${plural(selection.lassoed.length, "selected trace")}` : `the cluster “${review.clusterName(selection.group())}”`;
-    this.ask(`Failure mode of ${what}`, "Tag", "", review.state.modes, (mode) => this.tagGroup(mode));
+    this.ask(`Failure mode of ${what}`, "Tag", "", review.choices, (mode) => this.tagGroup(mode));
   }
 
   askGolden(): void {
@@ -107,7 +114,7 @@ export class Actions {
         const trace = review.traces.get(row);
         if (!answer || !trace) return;
         trace.proposed = answer.proposed;
-        if (row === selection.current) pane.setMark(trace.mark, trace.proposed);
+        if (row === selection.current) pane.setMark(trace);
       });
     });
   }
@@ -183,8 +190,11 @@ export class Actions {
   }
 
   private act(action: Action, target: HTMLElement): void {
-    const { dialogs, list, map, pane, review, shell } = this.parts;
+    const { dialogs, list, map, pane, review, shell, together } = this.parts;
     if (!dialogs.help.hidden && action !== "help" && action !== "escape") return;
+    if (!dialogs.prompt.hidden && action !== "escape") return; // it waits for an answer
+    const elsewhere = action === "escape" && (!dialogs.help.hidden || !dialogs.prompt.hidden || target.matches("input, textarea, select"));
+    if (!elsewhere && together.key(action)) return;
     if (typeof action === "object") {
       const k = "tag" in action ? action.tag : action.tagGroup;
       const mode = review.state.modes[k - 1];
@@ -206,6 +216,12 @@ export class Actions {
       propose: () => this.askGolden(),
       undo: () => void this.undo(),
       accept: () => this.accept(),
+      score: () => this.whenWriting(() => (together.scorer.rubric ? together.scorer.toggle() : shell.note("This review has no rubric to score by"))),
+      overview: () => this.whenReviewing(() => together.overview()),
+      whatNext: () => this.whenReviewing(() => together.whatNext()),
+      disagreements: () => this.whenReviewing(() => void together.disagreements()),
+      groupNotes: () => this.whenReviewing(() => void together.notes()),
+      reveal: () => this.whenReviewing(() => together.reveal()),
       moreLike: () => this.moreLike(),
       moreLikeTag: () => this.askMoreLikeTag(),
       diff: () => pane.toggleDiff(),
@@ -227,6 +243,10 @@ export class Actions {
       noSave: () => shell.note("Everything is saved as you go"),
     };
     actions[action]();
+  }
+
+  private whenReviewing(go: () => void): void {
+    if (!this.onlyLooking()) go();
   }
 
   private whenWriting(go: () => void): void {

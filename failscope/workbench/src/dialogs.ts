@@ -35,6 +35,19 @@ export class Dialogs {
     input.select();
   }
 
+  /** Ask before what cannot be taken back. */
+  confirm(label: string, action: string, go: () => void): void {
+    const yes = h("button", { class: "fs-button fs-primary", type: "submit" }, action);
+    fill(this.prompt, h("label", {}, label), yes, h("button", { class: "fs-button", type: "button", onclick: () => this.closePrompt() }, "Cancel ", kbd("Esc")));
+    this.prompt.onsubmit = (e) => {
+      e.preventDefault();
+      this.closePrompt();
+      go();
+    };
+    this.prompt.hidden = false;
+    yes.focus({ preventScroll: true });
+  }
+
   closePrompt(): void {
     this.prompt.hidden = true;
     this.done();

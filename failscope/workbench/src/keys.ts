@@ -11,6 +11,7 @@ export interface Stroke {
 
 export type Action =
   | "next" | "previous" | "unread" | "fine" | "newTag" | "tagCluster" | "note" | "expected" | "propose" | "undo"
+  | "score" | "overview" | "whatNext" | "disagreements" | "groupNotes" | "reveal"
   | "accept" | "moreLike" | "moreLikeTag" | "diff" | "lasso" | "search" | "help" | "escape" | "zoomIn" | "zoomOut" | "fit" | "pageDown" | "pageUp" | "noSave"
   | { tag: number }
   | { tagGroup: number };
@@ -38,6 +39,7 @@ export const HELP: { title: string; rows: { keys: string[]; does: string; writes
       { keys: ["t"], does: "a new failure mode", writes: true },
       { keys: ["n"], does: "note; it is saved when you leave the field", writes: true },
       { keys: ["e"], does: "expected output, likewise", writes: true },
+      { keys: ["s"], does: "score by the rubric: a number for the dimension, a number for the point", writes: true },
       { keys: ["p"], does: "propose for a golden set", writes: true },
       { keys: ["u"], does: "undo your last word", writes: true },
     ],
@@ -48,6 +50,16 @@ export const HELP: { title: string; rows: { keys: string[]; does: string; writes
       { keys: ["Shift", "1", "…", "9"], does: "tag the selection, or else the cluster", writes: true },
       { keys: ["c"], does: "tag the selection or the cluster with a new name", writes: true },
       { keys: ["/"], does: "search clusters; ↑ ↓ move in the list, Enter selects" },
+    ],
+  },
+  {
+    title: "Together",
+    rows: [
+      { keys: ["o"], does: "how far everybody is", writes: true },
+      { keys: ["w"], does: "what next", writes: true },
+      { keys: ["Shift", "d"], does: "settle where people differ: numbers choose, n is the reason, Enter settles", writes: true },
+      { keys: ["Shift", "n"], does: "group notes into failure modes", writes: true },
+      { keys: ["Shift", "r"], does: "end the blind part, for everybody", writes: true },
     ],
   },
   {
@@ -65,8 +77,10 @@ const PLAIN: Record<string, Action> = {
   j: "next", ArrowRight: "next", ArrowDown: "next", k: "previous", ArrowLeft: "previous", ArrowUp: "previous",
   g: "unread", "0": "fine", t: "newTag", c: "tagCluster", n: "note", e: "expected", p: "propose", u: "undo",
   y: "accept", m: "moreLike", d: "diff", l: "lasso", "/": "search", "?": "help", Escape: "escape", "+": "zoomIn", "=": "zoomIn", "-": "zoomOut",
-  r: "fit", " ": "pageDown", PageDown: "pageDown", PageUp: "pageUp",
+  r: "fit", " ": "pageDown", PageDown: "pageDown", PageUp: "pageUp", s: "score", o: "overview", w: "whatNext",
 };
+
+const SHIFTED: Record<string, Action> = { " ": "pageUp", m: "moreLikeTag", d: "disagreements", n: "groupNotes", r: "reveal" };
 
 /** What a stroke asks for, null for a key that is not ours. In a text field only Escape is. */
 export function actionOf(stroke: Stroke, typing: boolean): Action | null {
@@ -80,7 +94,6 @@ export function actionOf(stroke: Stroke, typing: boolean): Action | null {
   const digit = /^Digit([1-9])$/.exec(code);
   if (digit && shiftKey) return { tagGroup: Number(digit[1]) };
   if (/^[1-9]$/.test(key)) return { tag: Number(key) };
-  if (key === " " && shiftKey) return "pageUp";
-  if (key.toLowerCase() === "m" && shiftKey) return "moreLikeTag";
+  if (shiftKey && SHIFTED[key.toLowerCase()]) return SHIFTED[key.toLowerCase()]!;
   return PLAIN[key.length === 1 ? key.toLowerCase() : key] ?? null;
 }

@@ -92,13 +92,86 @@ export interface State {
   changed: boolean;
   modes: string[];
   tags: Record<string, string[]>;
-  progress?: { read: number; left: number; of: number };
+  /** Everybody's progress, this reader's first; none where there is no review. */
+  people?: Person[];
+  /** Nothing that others said is shown until the review is revealed. */
+  blind?: boolean;
+  /** The version of the rubric in force, "" for none. */
+  rubric?: string;
   goldens?: string[];
   batches?: number;
 }
 
+/** A row of session.progress(); of `left`, `due` are second opinions. */
+export interface Person {
+  reviewer: string;
+  read: number;
+  left: number;
+  of: number;
+  due: number;
+  /** The median time from one reading to the next, null before the second. */
+  seconds: number | null;
+  away: boolean;
+  you: boolean;
+}
+
+/** What waits beside reading; what others' words go into is null or 0 while blind. */
+export interface TeamSaid {
+  fresh: string[];
+  enough: boolean | null;
+  new_high: number | null;
+  sampled: number | null;
+  open: number;
+  settled: number;
+  notes: number;
+  keep: number;
+  /** What to run in a cell for the report. */
+  report: string;
+}
+
+export interface Point {
+  score: number;
+  meaning: string;
+  example: string;
+}
+
+export interface Dimension {
+  key: string;
+  name: string;
+  definition: string;
+  scale: Point[];
+  failure_modes: string[];
+}
+
+export interface RubricSaid {
+  name: string;
+  version: string;
+  dimensions: Dimension[];
+}
+
+export interface Decision {
+  failure_modes: string[];
+  reason: string;
+  by: string;
+}
+
+/** A trace of which people said different things. */
+export interface Case {
+  row: number;
+  differ: string[];
+  said: { reviewer: string; failure_modes: string[]; scores: Record<string, number>; note: string }[];
+  decision: Decision | null;
+}
+
+export interface NoteGroup {
+  note: string;
+  notes: string[];
+  rows: number[];
+}
+
 export interface Mark {
   failure_modes: string[];
+  scores: Record<string, number>;
   note: string;
   expected_output: string | null;
   read: boolean;
@@ -120,8 +193,12 @@ export interface Trace {
   behaviours: { name: string; says: string; hint: boolean }[];
   mark: Mark | null;
   proposed: string[];
-  /** How many other traces one reading of this one counts for. */
-  alike: number;
+  /** How many other traces one reading of this one counts for; this and the rest only in a review. */
+  alike?: number;
+  /** Somebody else has read it, this reader has not. */
+  second?: boolean;
+  /** What was decided where people differed; null while blind. */
+  decision?: Decision | null;
 }
 
 export interface Nearest {

@@ -2,7 +2,9 @@
 
 import { bdi, fill, h, kbd, prose } from "./dom";
 import type { Mark, Nearest, Piece, Suggestion, Trace } from "./protocol";
+import type { Scorer } from "./scorer";
 import { count, diffWords, foldAt, oneLine, phrasePattern, plural, prettyJson } from "./text";
+import { decisionSaid } from "./words";
 
 const LABELS: Record<string, string> = {
   system_prompt: "System prompt", input: "Input", output: "Output", context: "Context", error: "Error",
@@ -56,7 +58,11 @@ export class ReadingPane {
   private readonly noteBox: HTMLElement;
   private readonly expectedBox: HTMLElement;
   private readonly proposed = h("span", { class: "fs-quiet" });
+  private readonly decided = h("p", { class: "fs-quiet fs-decided", hidden: true });
+  private readonly judgeRow = h("div", { class: "fs-judge-row" });
   private readonly judge: HTMLElement;
+  private looking = false;
+  private scorer: Scorer | null = null;
   private trace: Trace | null = null;
   private mark: Mark | null = null;
   private modes: string[] = [];
@@ -79,17 +85,17 @@ export class ReadingPane {
       { class: "fs-judge", "aria-label": "Judge" },
       this.tags,
       this.why,
+      this.decided,
       this.noteBox,
       this.expectedBox,
-      h(
-        "div",
-        { class: "fs-judge-row" },
-        button("Note", "n", "Write a note", () => this.focusNote()),
-        button("Expected output", "e", "Write what the answer should have been", () => this.focusExpected()),
-        button("Propose", "p", "Propose for a golden set", () => this.events.propose()),
-        button("Undo", "u", "Take back your last word", () => this.events.undo()),
-        this.proposed,
-      ),
+      this.judgeRow,
+    );
+    this.judgeRow.append(
+      button("Note", "n", "Write a note", () => this.focusNote()),
+      button("Expected output", "e", "Write what the answer should have been", () => this.focusExpected()),
+      button("Propose", "p", "Propose for a golden set", () => this.events.propose()),
+      button("Undo", "u", "Take back your last word", () => this.events.undo()),
+      this.proposed,
     );
     this.el = h(
       "section",
@@ -124,7 +130,20 @@ export class ReadingPane {
     }
   }
 
+  /** Scores stand between what is written and the row of buttons. */
+  addScorer(scorer: Scorer): void {
+    this.scorer = scorer;
+    this.judge.insertBefore(scorer.el, this.judgeRow);
+    this.judgeRow.prepend(scorer.button);
+  }
+
+  /** While people settle a difference, the place to judge is theirs. */
+  setSettling(settling: boolean): void {
+    this.judge.hidden = settling || this.looking;
+  }
+
   setLooking(looking: boolean): void {
+    this.looking = looking;
     this.judge.hidden = looking;
     this.moreButton.hidden = looking;
   }
@@ -163,6 +182,7 @@ export class ReadingPane {
   show(trace: Trace, place: Place): void {
     this.leaveFields();
     if (this.trace !== trace) {
+      this.scorer?.close();
       this.suggested = [];
       const shows = Number(this.renewed.dataset.shows ?? 0) - 1;
       this.renewed.dataset.shows = String(shows);
@@ -176,7 +196,7 @@ export class ReadingPane {
     this.render();
     this.scroll.scrollTop = 0;
     this.scroll.dataset.trace = trace.trace_id;
-    this.setMark(trace.mark, trace.proposed);
+    this.setMark(trace);
   }
 
   setPlace(place: Place): void {
@@ -189,8 +209,12 @@ export class ReadingPane {
     fill(this.cluster, dot, bdi(oneLine(place.cluster, 120)), h("span", { class: "fs-quiet fs-id", title: "trace id" }, bdi(oneLine(this.trace?.trace_id ?? "", 60))));
   }
 
-  setMark(mark: Mark | null, proposed: string[] = []): void {
+  /** What is said of the trace that is shown. */
+  setMark({ mark, proposed, decision }: Trace): void {
     this.mark = mark;
+    this.scorer?.setScores(mark?.scores ?? {});
+    this.decided.hidden = !decision;
+    if (decision) fill(this.decided, bdi(decisionSaid(decision)));
     const row = String(this.trace?.row ?? "");
     for (const [field, box, value] of [
       [this.note, this.noteBox, mark?.note ?? ""],

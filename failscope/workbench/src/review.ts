@@ -1,11 +1,12 @@
 // What is known of the review: asks Python, keeps what it answered, and calls nothing saved before Python did.
 
-import { type Answer, bytes, Channel, type ClusterCard, type Hello, type Mark, type Model, type Order, type Push, type State, type Suggested, type Trace } from "./protocol";
+import { type Answer, bytes, Channel, type ClusterCard, type Hello, type Mark, type Model, type Order, type Person, type Push, type RubricSaid, type State, type Suggested, type Trace } from "./protocol";
 import type { Selection } from "./selection";
 import type { Shell } from "./shell";
 import { oneLine } from "./text";
 
-const POLL_MS = 2000;
+/** So that what others do is seen within two seconds, the way there and back included. */
+const POLL_MS = 1000;
 const SOON_MS = 120;
 const KEEP = 80;
 const PLACING_MS = 1500;
@@ -35,6 +36,7 @@ export class Review {
   cards = new Map<number, ClusterCard>();
   readonly reasons = new Map<number, string>();
   batches = 0;
+  rubric: RubricSaid | null = null;
   private readonly asked = new Map<number, Promise<Trace>>();
   private ownWrites = 0;
   private pending = 0;
@@ -74,6 +76,24 @@ export class Review {
   /** Whether there is no review to write to, only a clustering to look at. */
   get looking(): boolean {
     return this.hello?.looking ?? false;
+  }
+
+  get reviewer(): string {
+    return this.me?.reviewer ?? this.hello?.reviewer ?? "";
+  }
+
+  /** How far this reader is. */
+  get me(): Person | null {
+    return this.state.people?.find((p) => p.you) ?? null;
+  }
+
+  /** Failure modes to choose from: those in use, then the rubric's. */
+  get choices(): string[] {
+    return [...new Set([...this.state.modes, ...(this.rubric?.dimensions.flatMap((d) => d.failure_modes) ?? [])])];
+  }
+
+  note(text: string): void {
+    this.shell.note(text);
   }
 
   clusterName(cluster: number): string {
@@ -174,7 +194,7 @@ export class Review {
     const before = trace.mark;
     if (before && !this.looking) {
       // shown at once, so that the next key builds on it; put back if Python refuses
-      trace.mark = { ...before, ...what, read: true };
+      trace.mark = { ...before, ...what, scores: { ...before.scores, ...what.scores }, read: before.read || what.failure_modes !== undefined };
       this.on.mark(trace);
     }
     const answer = await this.write<{ mark: Mark }>("annotate", { row, ...what, ...(Object.keys(agreed).length ? { suggested: agreed } : {}) }, () => "Saved");
@@ -222,14 +242,16 @@ export class Review {
       const before = this.state.revision;
       const state = await this.channel.ask<State>("state", { since: before });
       if (!state.changed) return;
-      const foreign = before >= 0 && state.revision - before !== own;
+      const revealed = before >= 0 && this.state.blind === true && state.blind === false;
+      const foreign = before >= 0 && (revealed || state.revision - before !== own);
       this.ownWrites -= own;
+      if ((state.rubric ?? "") !== (this.rubric?.version ?? "")) this.rubric = (await this.channel.ask<{ rubric: RubricSaid | null }>("rubric")).rubric;
       this.state = state;
       const read = bytes(state.buffers[0]);
       if (read.length === this.read.length) this.read = read;
       this.on.state(state);
       if (foreign) this.forget();
-      if ((state.batches ?? this.batches) !== this.batches) {
+      if (revealed || (state.batches ?? this.batches) !== this.batches) {
         const order = await this.channel.ask<Order>("queue");
         this.hold(order);
         this.on.order(order);

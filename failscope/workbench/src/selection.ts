@@ -7,6 +7,8 @@ export interface Walk {
   rows: number[];
   reasons: Map<number, string>;
   says: string;
+  /** After "3 of 20". */
+  where: string;
   from: number | null;
 }
 

@@ -2,7 +2,7 @@
 
 import { luminance } from "./colors";
 import { bdi, fill, h, kbd } from "./dom";
-import type { Model, State } from "./protocol";
+import type { Model, Person } from "./protocol";
 import { count, oneLine } from "./text";
 
 const THEME_MS = 2000;
@@ -15,6 +15,8 @@ export class Shell {
   dark = false;
   private readonly title = h("span", { class: "fs-title" });
   private readonly progress = h("span", { class: "fs-progress", role: "img" });
+  private readonly strip = h("button", { class: "fs-button fs-strip", type: "button", title: "How far everybody is (o)", hidden: true });
+  private readonly blind = h("div", { class: "fs-blind", role: "note", hidden: true });
   private readonly status = h("span", { class: "fs-status", role: "status", "aria-live": "polite" });
   private readonly alarm = h("div", { class: "fs-alarm", role: "alert", hidden: true });
   private readonly tabs = h("div", { class: "fs-tabs", role: "tablist", "aria-label": "Panes" });
@@ -33,11 +35,13 @@ export class Shell {
         { class: "fs-top" },
         this.title,
         this.progress,
+        this.strip,
         h("span", { class: "fs-gap" }),
         this.status,
         h("button", { class: "fs-button", type: "button", title: "All keys (?)", onclick: () => this.on.help() }, "Keys ", kbd("?")),
       ),
       this.alarm,
+      this.blind,
       this.tabs,
       this.main,
     );
@@ -110,7 +114,20 @@ export class Shell {
     this.alarm.hidden = true;
   }
 
-  setProgress(p: State["progress"]): void {
+  /** The others in a line, and whether enough was read; a click tells more. */
+  setStrip(said: string, enough: boolean, more: () => void): void {
+    this.strip.hidden = false;
+    this.strip.onclick = more;
+    fill(this.strip, said ? bdi(said, "fs-others") : h("span", { class: "fs-others" }, "Review"), enough ? h("span", { class: "fs-enough" }, "✓ enough read") : null, kbd("o"));
+  }
+
+  setBlind(blind: boolean, reveal: () => void): void {
+    if (this.blind.hidden === !blind) return;
+    this.blind.hidden = !blind;
+    fill(this.blind, h("span", {}, "This review is blind: what others say is hidden until somebody reveals it."), h("button", { class: "fs-button", type: "button", onclick: reveal }, "Reveal… ", kbd("Shift R")));
+  }
+
+  setProgress(p: Person | null): void {
     if (!p) {
       this.progress.hidden = true;
       return;

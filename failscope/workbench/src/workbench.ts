@@ -10,6 +10,7 @@ import { Review } from "./review";
 import { Selection } from "./selection";
 import { painted, type Pane, Shell } from "./shell";
 import { count, oneLine, plural } from "./text";
+import { Together } from "./together";
 
 class Workbench {
   private readonly shell: Shell;
@@ -19,6 +20,7 @@ class Workbench {
   private readonly list: ClusterList;
   private readonly pane: ReadingPane;
   private readonly actions: Actions;
+  private readonly together: Together;
 
   constructor(model: Model, host: HTMLElement) {
     const shell = (this.shell = new Shell(model, {
@@ -34,7 +36,9 @@ class Workbench {
       modes: (modes) => pane.setModes(modes),
       read: () => map.drawState(),
       mark: (trace) => {
-        if (trace.row === selection.current) pane.setMark(trace.mark, trace.proposed);
+        if (trace.row !== selection.current) return;
+        pane.setMark(trace);
+        this.placeAgain();
       },
       order: (order) => this.renewed(order),
     }));
@@ -66,15 +70,23 @@ class Workbench {
       nearest: (row) => review.channel.ask<Nearest>("nearest", { row }),
       open: (row) => void this.open(row, { pane: "reading" }),
     }));
+    const together = (this.together = new Together(
+      { shell, dialogs, review, pane },
+      {
+        unread: () => this.toUnread(),
+        walk: (said, rows, settling) => this.walk(said, rows, settling),
+        open: (row) => void this.open(row),
+        moreLikeTag: () => this.actions.askMoreLikeTag(),
+        newTag: () => this.actions.askTag(),
+        beyond: () => this.byPlan && selection.current !== null && !review.read[selection.current] && !shell.root.querySelector(":is(input, textarea, select):focus"),
+        back: () => this.back(),
+      },
+    ));
     this.actions = new Actions(
-      { shell, dialogs, review, selection, map, list, pane },
+      { shell, dialogs, review, selection, map, list, pane, together },
       {
         step: (by) => void this.step(by),
-        unread: () => {
-          this.endWalk();
-          this.clear();
-          void this.open(this.firstUnread());
-        },
+        unread: () => this.toUnread(),
         clear: () => this.clear(),
         moreLike: (what) => void this.moreLike(what),
       },
@@ -91,6 +103,7 @@ class Workbench {
 
   close(): void {
     this.review.close();
+    this.together.close();
     this.map.close();
     this.shell.close();
   }
@@ -111,6 +124,7 @@ class Workbench {
       if (hello.buffers[2]) this.selectRows(new Uint32Array(bytes(hello.buffers[2]).buffer));
       else if (hello.open === null) await this.open(this.firstUnread());
       if (hello.open !== null) await this.open(hello.open);
+      else if (review.me?.left === 0) this.together.whatNext();
       await colored;
       review.startPolling();
       shell.root.dataset.ready = "true";
@@ -137,7 +151,8 @@ class Workbench {
   private changed(state: State): void {
     this.pane.setModes(state.modes);
     this.list.setTags(state.tags);
-    this.shell.setProgress(state.progress);
+    this.shell.setProgress(this.review.me);
+    this.together.changed(state);
     this.map.drawState();
     if (this.map.by === "tag") void this.map.recolor("tag");
     this.suggest();
@@ -178,14 +193,17 @@ class Workbench {
     }
   }
 
-  private walk(said: WalkSaid, rows: Uint32Array): void {
+  private walk(said: WalkSaid, rows: Uint32Array, settling = false): void {
     const { selection } = this;
     if (rows.length === 0) {
       this.shell.note("Nothing unread is left that is like it");
       return;
     }
+    this.together.sheet.close();
+    if (!settling) this.together.settle.stop();
     const reasons = new Map([...rows].map((row, k) => [row, said.reasons[k] ?? ""]));
-    selection.walk = { rows: [...rows], reasons, says: said.says, from: selection.walk ? selection.walk.from : selection.current };
+    const where = settling ? " to settle" : said.says.startsWith("most like") ? " alike" : " in this list";
+    selection.walk = { rows: [...rows], reasons, says: said.says, where, from: selection.walk ? selection.walk.from : selection.current };
     this.shell.root.dataset.walk = String(rows.length);
     this.pane.setWalk(`${plural(rows.length, "trace")} ${said.says}`);
     this.filtered();
@@ -204,6 +222,8 @@ class Workbench {
 
   private endWalk(): void {
     this.selection.walk = null;
+    this.together.settle.stop();
+    this.pane.setSettling(false);
     delete this.shell.root.dataset.walk;
     this.pane.setWalk(null);
   }
@@ -271,13 +291,33 @@ class Workbench {
     return this.selection.firstUnread(this.review.read);
   }
 
+  private toUnread(): void {
+    this.endWalk();
+    this.clear();
+    const row = this.firstUnread();
+    if (this.nothingLeft || this.review.read[row]) return this.together.whatNext();
+    void this.open(row);
+  }
+
+  /** Whether the plan is read, and not a selection of traces. */
+  private get byPlan(): boolean {
+    const { walk, lassoed, cluster } = this.selection;
+    return !walk && !lassoed && cluster === null;
+  }
+
+  private get nothingLeft(): boolean {
+    return this.review.me?.left === 0;
+  }
+
   private async step(by: 1 | -1): Promise<void> {
     const { current, queue } = this.selection;
     const at = this.selection.at(current);
     if (at < 0) return this.open(this.firstUnread());
     const row = queue[at + by];
+    // a plan that is ordered anew may go on behind the last trace that counts
+    if (by > 0 && this.byPlan && this.nothingLeft && (row === undefined || !this.review.read[row])) return this.together.whatNext();
     if (row !== undefined) return this.open(row);
-    this.shell.note(by > 0 ? `That was the last of ${count(queue.length)}` : "This is the first");
+    this.shell.note(by < 0 ? "This is the first" : `That was the last of ${count(queue.length)}${this.byPlan && this.review.me ? "; g goes to the first unread" : ""}`);
   }
 
   private async open(row: number, { pane }: { pane?: Pane } = {}): Promise<void> {
@@ -289,6 +329,7 @@ class Workbench {
       const trace = await this.review.fetch(row);
       if (this.selection.current !== row) return;
       this.pane.show(trace, this.placeOf(trace));
+      this.pane.setSettling(this.together.settle.at(row));
       painted("trace");
       this.shell.root.dataset.trace = trace.trace_id;
       this.review.prefetch();
@@ -309,12 +350,13 @@ class Workbench {
     const { lassoed, cluster, queue, walk } = this.selection;
     const { row } = trace;
     const at = this.selection.at(row);
-    const where = walk ? " alike" : lassoed ? " selected" : cluster !== null ? " in the cluster" : "";
+    const where = walk ? walk.where : lassoed ? " selected" : cluster !== null ? " in the cluster" : "";
     const reason = walk?.reasons.get(row) || this.review.reasons.get(row) || (at >= 0 ? "not in the plan" : "");
-    const counts = trace.alike > 0 ? `counts for ${count(trace.alike)} more with the same question and output` : "";
+    const second = trace.second && !this.review.read[row] ? "second opinion: somebody else has read it" : "";
+    const counts = trace.alike ? `counts for ${count(trace.alike)} more with the same question and output` : "";
     return {
       position: at >= 0 ? `${count(at + 1)} of ${count(queue.length)}${where}` : "outside the plan",
-      reason: [reason, counts].filter(Boolean).join(" · "),
+      reason: [reason, second, counts].filter(Boolean).join(" · "),
       cluster: this.review.clusterName(trace.cluster),
       phrases: this.review.cards.get(trace.cluster)?.phrases ?? [],
       swatch: this.map.swatches.get(trace.cluster),

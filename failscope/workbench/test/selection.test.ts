@@ -31,7 +31,7 @@ test("what was read outside the plan never lies ahead", () => {
 
 test("a walk is the queue until it ends, and the plan is where it was", () => {
   const [selection] = reading([1, 2, 3], 2);
-  selection.walk = { rows: [7, 8], reasons: new Map(), says: "", from: 2 };
+  selection.walk = { rows: [7, 8], reasons: new Map(), says: "", where: "", from: 2 };
   selection.reorder();
   assert.deepEqual(selection.queue, [7, 8]);
   selection.walk = null;
