@@ -31,6 +31,7 @@ class Mark:
 
     ``at`` is the time of the last word, ``read_at`` that of the first judgement. ``read_seq`` and ``expected_seq`` are the places in the log of the first
     judgement and of the expected output that holds: the log's order decides, not anybody's clock.
+    ``coded`` is True where the judgement was made from somebody else's note: no reading of one's own.
     ``failure_modes`` are those of the trace's own annotation and of tags given to several traces at once;
     ``read`` is True only when the reviewer said of this trace itself which failure modes it has, or none: a note
     or an expected output alone is not yet a judgement.
@@ -45,6 +46,7 @@ class Mark:
     read_at: str = ""
     read_seq: int = 0
     expected_seq: int = 0
+    coded: bool = False
 
     @property
     def empty(self) -> bool:
@@ -65,6 +67,7 @@ def fold_marks(events: Iterable[Event], now: _Now = lambda modes, seq: tuple(mod
     scores: dict[str, float] = {}
     note, expected, at, read_at = "", None, "", ""
     read_seq = expected_seq = 0
+    coded = False
     for event in events:
         said = event.payload
         at = event.at
@@ -75,6 +78,7 @@ def fold_marks(events: Iterable[Event], now: _Now = lambda modes, seq: tuple(mod
             if not read_seq:
                 read_seq, read_at = event.seq, event.at
             own = now(said["failure_modes"], event.seq)
+            coded = bool(said.get("coded", False))
             tagged.clear()  # the reviewer has now judged this trace itself: that replaces what a lasso said of it
         if said.get("scores") is not None:
             scores |= said["scores"]
@@ -83,7 +87,7 @@ def fold_marks(events: Iterable[Event], now: _Now = lambda modes, seq: tuple(mod
         if "expected_output" in said:
             expected, expected_seq = said["expected_output"], event.seq
     modes = tuple(dict.fromkeys((*own, *tagged)))
-    return Mark(modes, scores, note, expected, read_seq > 0, at, read_at, read_seq, expected_seq)
+    return Mark(modes, scores, note, expected, read_seq > 0, at, read_at, read_seq, expected_seq, coded)
 
 
 def expected_output(marks: Iterable[Mark]) -> str | None:

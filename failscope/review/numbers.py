@@ -121,7 +121,7 @@ class Numbers:
         rows = [
             {"trace_id": i, "reviewer": who, "failure_modes": list(m.failure_modes), "scores": dict(m.scores)}
             for (who, i), m in self.marks.items()
-            if m.read
+            if m.read and not m.coded
         ]
         frame = pd.DataFrame(rows, columns=["trace_id", "reviewer", "failure_modes", "scores"])
         return agreement(frame, random_state=random_state)

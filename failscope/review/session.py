@@ -217,6 +217,8 @@ class Session:
     def code(self, trace_ids: Iterable[str], failure_mode: str, *, reviewer: str | None = None) -> list[str]:
         """Give a failure mode to traces by their notes (see ``note_groups``): each now counts as read, with that mode too.
 
+        Where the note is somebody else's it is no reading of one's own, and agreement leaves it out.
+
         Returns
         -------
         list of str
@@ -225,8 +227,18 @@ class Session:
         who, ids = self._reviewer(reviewer), id_list(trace_ids)
         self._known(ids)
         ledger, mode = self._current(), mode_name(failure_mode)
-        held = {i: ledger.mark(who, i).failure_modes for i in ids}
-        return [self.annotate(i, reviewer=who, failure_modes=[*held[i], mode]) for i in ids]
+        held = {i: ledger.mark(who, i) for i in ids}
+        said = {i: {"failure_modes": list(dict.fromkeys([*m.failure_modes, mode]))} for i, m in held.items()}
+        return [
+            self.log.append(
+                ANNOTATION,
+                actor=who,
+                session=self.name,
+                trace_id=i,
+                payload={**said[i], "coded": not (held[i].note or held[i].read)},
+            ).id
+            for i in ids
+        ]
 
     def away(self, reviewer: str, *, away: bool = True) -> None:
         """Say that somebody does not read for now: what is theirs goes to the others, until ``away=False``."""

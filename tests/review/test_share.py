@@ -189,6 +189,17 @@ def test_notes_that_say_the_same_become_a_failure_mode(review):
     assert review.note_groups()["trace_ids"].tolist() == [["t010"]]
 
 
+def test_naming_somebody_elses_note_is_no_second_reading(review):
+    review.annotate("t001", reviewer="ana", note="made up a refund policy")
+    review.annotate("t002", reviewer="ben", note="made up the refund policy")
+    review.code(["t001", "t002"], "invented policy", reviewer="ana")
+    review.annotate("t002", reviewer="ben", failure_modes=[])
+    assert review.mark("t002")["read"]
+    assert review.agreement().frame["traces"].max() == 0  # ana never read t002 herself
+    review.annotate("t002", reviewer="ana", failure_modes=["invented policy"])
+    assert review.agreement().frame["traces"].max() == 1
+
+
 def test_a_mode_that_is_renamed_has_its_new_name_in_every_review(ws, review, found):
     review.annotate("t001", reviewer="ana", failure_modes=["made up rule"])
     ws.rename_mode("made up rule", "invented policy", by="ana", reason="as the handbook says")
