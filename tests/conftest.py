@@ -8,6 +8,9 @@ import pandas as pd
 import pytest
 
 import failscope as fs
+from tests.homes import home, postgres
+
+__all__ = ["home", "postgres"]
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"

@@ -12,7 +12,7 @@ from failscope.review.events import ANNOTATION, TRACE_TAGS, UNDO, Event
 from failscope.review.ledger import Ledger
 
 
-def test_an_annotation_is_there_after_reopening(session, ws):
+def test_an_annotation_is_there_after_reopening(session, home):
     session.annotate(
         "t001",
         reviewer="ana",
@@ -21,7 +21,7 @@ def test_an_annotation_is_there_after_reopening(session, ws):
         note="why?",
         expected_output="yes",
     )
-    again = fs.Workspace(ws.path).start_review("2026-W23")
+    again = home.open().start_review("2026-W23")
     mark = again.mark("t001")
     assert mark["failure_modes"] == ["refusal"]
     assert mark["scores"] == {"relevance": 2.0}

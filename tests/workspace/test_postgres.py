@@ -18,7 +18,7 @@ import failscope as fs
 from failscope.errors import UnreachableWorkspaceError
 from failscope.workspace import postgres, store
 from failscope.workspace.store import Store
-from tests.workspace.server import server_or_skip
+from tests.server import server_or_skip
 
 pytestmark = pytest.mark.parametrize("home", ["postgres"], indirect=True)
 
@@ -379,12 +379,12 @@ def test_a_reader_never_misses_an_event_that_was_written_late(home, ws):
 
 
 def test_the_skip_without_a_server_is_a_failure_where_one_is_required(home, tmp_path):
-    check = "from tests.workspace.server import server_or_skip; server_or_skip()"
+    check = "from tests.server import server_or_skip; server_or_skip()"
     for required, outcome in (
         ("1", "FAILSCOPE_REQUIRE_POSTGRES=1, but PostgreSQL's initdb"),
         ("", "Skipped: PostgreSQL's"),
     ):
-        script = f"import tests.workspace.server as s; s._program = lambda name: ''; {check}"
+        script = f"import tests.server as s; s._program = lambda name: ''; {check}"
         environment = os.environ | {"FAILSCOPE_REQUIRE_POSTGRES": required}
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
         assert outcome in done.stderr
