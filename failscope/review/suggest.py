@@ -27,8 +27,8 @@ _LATEST = 2_000  # read traces that are learned from: the cost grows with their 
 _SAMPLE = 500  # for the typical distance
 _USUAL = 2_000  # for how rare a behaviour is
 _CHUNK = 8_192
-_RATE_READS = 20.0  # what the rate among all reads is worth against the random sample's own
-_CHOSEN = 0.5  # what a chosen read is worth against a drawn one, where hits are counted
+_RATE_READS = 8.0  # what the rate among all reads is worth against the random sample's own
+_CHOSEN = 0.25  # what a chosen read is worth against a drawn one, where hits are counted
 _NEAREST = 3
 _FOLDS = 5
 _TELLING = 0.25  # a behaviour that more traces than this share is no reason
@@ -215,7 +215,7 @@ def learn(space: Space, read: Mapping[str, Sequence[str]], *, drawn: Collection[
     by a logistic curve (Platt 1999) that is drawn towards the base rate while there is little to see, and never
     above the share of hits among the reads that scored as high, counted with one more read at the base rate: three
     examples cannot make anything certain. Both are moved to the base rate of the random sample (Elkan 2001), and a
-    chosen read counts half for the share, since it was chosen because a failure was likely there.
+    chosen read counts a quarter for the share, since it was chosen because a failure was likely there.
     """
     latest = dict(list(read.items())[-_LATEST:])
     rows = space.rows(latest)
