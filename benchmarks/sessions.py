@@ -135,7 +135,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         results["sqlite"] = _runs(str(Path(temporary) / "ws"), None, options, size)
         if options.postgres:
-            from tests.workspace.server import Server
+            from tests.server import Server
 
             server = Server()
             try:
