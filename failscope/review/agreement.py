@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from failscope.errors import ArgumentError, NotFoundError
+from failscope.review.assisted import ANY_FAILURE
 from failscope.review.coefficients import (
     NONE,
     Level,
@@ -27,7 +28,6 @@ from failscope.review.coefficients import (
     places_of,
     split_of,
 )
-from failscope.review.estimates import ANY_FAILURE
 from failscope.review.resampling import check_resampling, jeffreys_interval
 
 TENTATIVE, RELIABLE = 0.667, 0.8

@@ -9,29 +9,8 @@ import numpy as np
 import pandas as pd
 
 from failscope.errors import ArgumentError
-from failscope.review.assisted import ANY_FAILURE, Assisted, Helper, difference_estimate
-from failscope.review.intervals import (
-    likelihood_interval,
-    reads_needed,
-    share_interval,
-    simple_sample_interval,
-    stratified_interval,
-)
-from failscope.review.saturation import saturation_frame
-
-__all__ = [
-    "ANY_FAILURE",
-    "Assisted",
-    "difference_estimate",
-    "domain_frame",
-    "likelihood_interval",
-    "prevalence_frame",
-    "reads_needed",
-    "saturation_frame",
-    "score_frame",
-    "share_interval",
-    "stratified_interval",
-]
+from failscope.review.assisted import ANY_FAILURE, Helper
+from failscope.review.intervals import likelihood_interval, simple_sample_interval, stratified_interval
 
 
 def prevalence_frame(

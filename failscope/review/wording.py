@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 
 from failscope.errors import ArgumentError
-from failscope.review.estimates import ANY_FAILURE
+from failscope.review.assisted import ANY_FAILURE
 from failscope.review.events import CLUSTER_TAG, PROPOSAL, TRACE_TAGS, Event
 
 MAX_NAME = 120

@@ -7,19 +7,11 @@ import pandas as pd
 import pytest
 
 from failscope.errors import ArgumentError
-from failscope.review.estimates import (
-    ANY_FAILURE,
-    difference_estimate,
-    domain_frame,
-    likelihood_interval,
-    prevalence_frame,
-    reads_needed,
-    saturation_frame,
-    score_frame,
-    share_interval,
-    stratified_interval,
-)
+from failscope.review.assisted import ANY_FAILURE, difference_estimate
+from failscope.review.estimates import domain_frame, prevalence_frame, score_frame
+from failscope.review.intervals import likelihood_interval, reads_needed, share_interval, stratified_interval
 from failscope.review.sampling import allocate
+from failscope.review.saturation import saturation_frame
 
 
 def test_in_a_large_population_the_interval_is_the_binomial_one_of_the_literature():
