@@ -19,11 +19,11 @@ from failscope.errors import ArgumentError, FailscopeError, IntegrityError
 from failscope.golden.dataset import GoldenSet
 from failscope.report import findings, minutes
 from failscope.report.facts import Facts
-from failscope.report.masking import NOT_MASKED
 from failscope.report.pages import html_page, markdown_page
 from failscope.report.words import NAME, Texts, between, count, jsonable, minute, percent
 from failscope.review.session import Session
 from failscope.surface.clustering import Clustering
+from failscope.traces.masking import NOT_MASKED
 
 FORMAT = "failscope report 1"
 EARLIER = 7

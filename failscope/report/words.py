@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from failscope.report.masking import Masker
 from failscope.surface.cards import plain
+from failscope.traces.masking import Masker
 
 NAME, TEXT, REASON = 90, 420, 300
 """Signs that are shown of a name, of a prompt or an answer, and of a reason or a note."""

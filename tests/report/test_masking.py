@@ -6,8 +6,9 @@ import time
 
 import pytest
 
-from failscope.report.masking import Masker, is_card, is_iban
 from failscope.report.words import Texts
+from failscope.traces.check_digits import is_card, is_iban
+from failscope.traces.masking import Masker
 
 
 # card numbers that networks publish for tests; the IBANs are the examples of the IBAN registry
