@@ -16,7 +16,7 @@ from failscope.surface.differences import Difference, Track, differences
 from failscope.surface.lift import MIN_SUPPORT, lifts
 from failscope.surface.naming import sentence, short_names
 from failscope.surface.phrases import PER_GROUP, Wording
-from failscope.traces.table import Traces
+from failscope.traces.table import SOURCE_COLUMNS, Traces
 
 NOISE = -1
 
@@ -42,7 +42,7 @@ _NOT_FIELDS = {
     "session_id",
     "user_id",
 }
-_NOT_FIELDS |= {"source_file", "source_line", "error"}
+_NOT_FIELDS |= {*SOURCE_COLUMNS, "error"}
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,6 +18,7 @@ from failscope.traces.table import (
     COLUMNS,
     NUMBER_COLUMNS,
     REJECTED_COLUMNS,
+    SOURCE_COLUMNS,
     Direction,
     Traces,
 )
@@ -29,19 +30,20 @@ EMPTY_OUTPUTS = "empty outputs"
 Rejection = tuple[str, int, str, str]
 """File, line, reason and raw text of what could not be read."""
 
-_PROVENANCE = ("source_file", "source_line")
+_SHA256 = "[0-9a-f]{64}"
 # what the eye cannot see in a preview, or what turns the text around it
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """What one source gave: its rows as they were, where each stood, and whether its values have types."""
+    """What one source gave: its rows as they were, where each stood, the file's name and hash, and whether its values have types."""
 
     frame: pd.DataFrame
     lines: np.ndarray
     file: str = ""
     typed: bool = True
+    sha256: str = ""
 
 
 def clean_frame(
@@ -90,6 +92,7 @@ def assemble(
     frames = [arrange(p.frame, columns=columns, keep=tuple(signals or ())) for p in parts]
     raw = pd.concat([f.astype(object) for f in frames], ignore_index=True) if len(frames) > 1 else frames[0]
     files = [name for part in parts for name in [part.file] * len(part.frame)]
+    digests = [digest for part in parts for digest in [part.sha256] * len(part.frame)]
     lines = np.concatenate([part.lines for part in parts]).astype("int64")
 
     ids = as_text(raw["trace_id"], notes=counted).to_list() if "trace_id" in raw else [""] * len(raw)
@@ -103,7 +106,7 @@ def assemble(
     rows = [
         (files[i], int(lines[i]), reason, _raw_text(raw.iloc[i])) for i, reason in sorted(refused.items())
     ]
-    _trace_source(table, files, lines)
+    _trace_source(table, files, lines, digests)
     frame = table[keep].set_axis(
         pd.Index(np.array(ids, dtype=object)[keep], dtype=TEXT, name="trace_id"), axis=0
     )
@@ -207,7 +210,7 @@ def _contents(table: pd.DataFrame, rows: Sequence[int]) -> list[str]:
     if not len(rows):
         return []
     hashes = [hashlib.sha256() for _ in rows]
-    for name in sorted(c for c in table.columns if c not in _PROVENANCE):
+    for name in sorted(c for c in table.columns if c not in SOURCE_COLUMNS):
         column = table[name].iloc[list(rows)]
         if isinstance(column.dtype, pd.DatetimeTZDtype):
             values = ["" if v is pd.NaT else v.isoformat() for v in column]
@@ -223,17 +226,27 @@ def _contents(table: pd.DataFrame, rows: Sequence[int]) -> list[str]:
     return [h.hexdigest() for h in hashes]
 
 
-def _trace_source(table: pd.DataFrame, files: Sequence[str], lines: np.ndarray) -> None:
+def _trace_source(
+    table: pd.DataFrame, files: Sequence[str], lines: np.ndarray, digests: Sequence[str]
+) -> None:
     """Set where each row came from; a table that was written and read again keeps its first source."""
     file = pd.Series(files, index=table.index, dtype=TEXT)
     # a frame has no lines: its row numbers would change with its order
     line = pd.Series(np.where(file.to_numpy(dtype=object) == "", 0, lines), index=table.index, dtype="int64")
-    if set(_PROVENANCE) <= set(table.columns):
+    digest = pd.Series(digests, index=table.index, dtype=TEXT)
+    if {"source_file", "source_line"} <= set(table.columns):
         known = table["source_file"].astype(TEXT)
         before = pd.to_numeric(table["source_line"], errors="coerce").fillna(0).astype("int64")
         has = known.fillna("") != ""
         file, line = known.where(has, file), before.where(has, line)
+        first = table.get("source_sha256", pd.Series("", table.index)).astype(TEXT)
+        # the hash is of the file that is named, or it is not known
+        digest = first.where(first.str.fullmatch(_SHA256, na=False), "").where(has, digest)
     table["source_file"], table["source_line"] = file, line
+    if (digest != "").any():
+        table["source_sha256"] = digest
+    elif "source_sha256" in table:
+        del table["source_sha256"]
 
 
 def _raw_text(row: pd.Series) -> str:

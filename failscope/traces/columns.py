@@ -11,7 +11,7 @@ import pandas as pd
 
 from failscope.errors import ColumnError
 from failscope.traces.messages import choices_text, joined_text, read_chat, reply_text
-from failscope.traces.table import COLUMNS
+from failscope.traces.table import COLUMNS, SOURCE_COLUMNS
 from failscope.traces.values import mend, missing, text_of
 
 ALIASES: dict[str, tuple[str, ...]] = {
@@ -67,7 +67,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Ours -> the names it is known by, in order of precedence."""
 
-RESERVED = ("trace_id", *COLUMNS, "messages", "source_file", "source_line")
+RESERVED = ("trace_id", *COLUMNS, "messages", *SOURCE_COLUMNS)
 """The names with a meaning of their own; a log's other column of such a name is kept as ``log_<name>``."""
 
 
@@ -253,7 +253,7 @@ def _thousandfold(value: object) -> object:
 def _free(name: str, out: Mapping[str, object], names: Sequence[str]) -> str:
     if name not in out and name not in RESERVED:
         return name
-    if name in ("source_file", "source_line") and {"source_file", "source_line"} <= set(names):
+    if name in SOURCE_COLUMNS and {"source_file", "source_line"} <= set(names):
         return name
     name = f"log_{name}"
     while name in out or name in names:

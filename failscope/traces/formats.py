@@ -9,6 +9,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -19,6 +20,7 @@ from failscope.errors import ColumnError, DataError
 from failscope.traces.clean import Part, Rejection
 from failscope.traces.columns import match_columns
 from failscope.traces.lines import Lines, LogBytes, Replay, encoding_of
+from failscope.traces.values import mend
 
 Kind = Literal["csv", "jsonl", "json", "parquet"]
 Format = Literal["auto", "csv", "jsonl", "json", "parquet"]
@@ -49,12 +51,18 @@ def read_file(
         with path.open("rb") as file:
             source = LogBytes(file)
             kind = _kind(path, source.head(_HEAD), encoding) if format == "auto" else format
+            lines: Lines | None = None
             if kind == "parquet":
-                return _parquet(path, name)
-            lines = Lines(source, encoding, for_csv=kind == "csv")
-            part, rejected = {"csv": _csv, "jsonl": _jsonl, "json": _json}[kind](lines, name)
+                part, rejected = _parquet(path, name)
+            else:
+                lines = Lines(source, encoding, for_csv=kind == "csv")
+                part, rejected = {"csv": _csv, "jsonl": _jsonl, "json": _json}[kind](lines, name)
+            if part is not None:
+                part = replace(part, sha256=source.sha256())
     except OSError as error:
         raise DataError(f"{name} cannot be read: {error.strerror or error}") from error
+    if lines is None:
+        return part, rejected
     if lines.damaged:
         notes[f"lines with bytes that are not {lines.encoding} (now U+FFFD; encoding= says another)"] += (
             lines.damaged
@@ -240,10 +248,13 @@ def _values(column: Any) -> list[Any]:
 def _part(rows: list[dict[str, Any]], where: list[int], name: str) -> Part | None:
     if not rows:
         return None
-    names = dict.fromkeys(key for row in rows for key in row)
-    return Part(
-        pd.DataFrame({key: _objects([row.get(key) for row in rows]) for key in names}), np.array(where), name
-    )
+    columns: dict[str, pd.Series] = {}
+    for key in dict.fromkeys(key for row in rows for key in row):
+        column = mend(key, Counter())  # pandas holds no name with a lone surrogate in it
+        while column in columns:
+            column += "_"
+        columns[column] = _objects([row.get(key) for row in rows])
+    return Part(pd.DataFrame(columns), np.array(where), name)
 
 
 def _objects(values: Iterable[Any]) -> pd.Series:

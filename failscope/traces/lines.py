@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import hashlib
 import io
 import zlib
 from collections.abc import Iterator
@@ -23,6 +24,19 @@ def encoding_of(head: bytes) -> str:
     return next((name for mark, name in _BOMS if head.startswith(mark)), "utf-8")
 
 
+class _Hashing:
+    """A file that is hashed as it is read, so that the hash is of the very bytes that were read."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.hash = hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(size)
+        self.hash.update(data)
+        return data
+
+
 class LogBytes(io.RawIOBase):
     """A file's bytes, unpacked where they are gzip; where the packing is damaged they end there, and say why."""
 
@@ -30,7 +44,8 @@ class LogBytes(io.RawIOBase):
         packed = file.read(2) == b"\x1f\x8b"
         file.seek(0)
         self.broken = ""
-        self._file = cast(BinaryIO, gzip.GzipFile(fileobj=file)) if packed else file
+        self._disk = cast(BinaryIO, _Hashing(file))
+        self._file = cast(BinaryIO, gzip.GzipFile(fileobj=self._disk)) if packed else self._disk
         self._ahead = b""
 
     def readable(self) -> bool:
@@ -40,6 +55,12 @@ class LogBytes(io.RawIOBase):
         while len(self._ahead) < size and (more := self._read(size)):
             self._ahead += more
         return self._ahead[:size]
+
+    def sha256(self) -> str:
+        """Of the whole file as it is on the disk, packed or not; what was not read yet is read now."""
+        while self._disk.read(1 << 20):
+            pass
+        return cast(_Hashing, self._disk).hash.hexdigest()
 
     def readinto(self, buffer: Any) -> int:
         data = self._ahead or self._read(len(buffer))

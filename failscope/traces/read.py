@@ -16,6 +16,7 @@ from failscope.traces.formats import FORMATS, SUFFIXES, Format, read_file
 from failscope.traces.table import Direction, Traces
 
 OTHER_FILES = "files of other kinds in the folder, left out"
+LINKS_OUT = "links in the folder that lead to other files, left out"
 
 
 def read(
@@ -51,8 +52,9 @@ def read(
     Returns
     -------
     Traces
-        With ``source_file`` and ``source_line`` for each row: the line it starts on, the row number for
-        Parquet. What could not be read is in ``.rejected``, what was mended is counted in ``.notes``.
+        With ``source_file``, ``source_line`` and ``source_sha256`` for each row: the file's name, the line the
+        row starts on (the row number for Parquet), and the hash of the file as it is on the disk, packed or
+        not. A DataFrame has no hash. What could not be read is in ``.rejected``, what was mended is counted in ``.notes``.
 
     Raises
     ------
@@ -125,6 +127,11 @@ def _files(source: object, notes: Counter[str]) -> list[tuple[str, Path]]:
             for p in path.rglob("*")
             if p.is_file() and not any(x.startswith(".") for x in p.relative_to(path).parts)
         )
+        # a link that leads elsewhere is not of this folder, and one to a file of it would read that file twice
+        inside = [p for p in found if p.resolve() == path.resolve() / p.relative_to(path)]
+        if len(found) > len(inside):
+            notes[LINKS_OUT] += len(found) - len(inside)
+            found = inside
         logs = [p for p in found if Path(p.name.lower().removesuffix(".gz")).suffix in SUFFIXES]
         if not logs:
             raise DataError(

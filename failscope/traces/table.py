@@ -21,6 +21,8 @@ NUMBER_COLUMNS = ("latency_ms", "input_tokens", "output_tokens", "cost_usd")
 COLUMNS = ("timestamp", *TEXT_COLUMNS, *LABEL_COLUMNS, *NUMBER_COLUMNS)
 """The columns that every ``Traces.frame`` has, in this order; what the log does not say is missing (NaT, "" or NaN)."""
 
+SOURCE_COLUMNS = ("source_file", "source_line", "source_sha256")
+"""Where a row was read from: the file's name, the line and the sha256 of the file as it is on the disk."""
 
 REJECTED_COLUMNS = ("file", "line", "reason", "raw")
 """The columns of ``Traces.rejected``."""

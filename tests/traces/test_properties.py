@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from failscope.errors import FailscopeError
 from failscope.traces.messages import read_chat
 from failscope.traces.read import read
-from failscope.traces.table import Traces
+from failscope.traces.table import SOURCE_COLUMNS, Traces
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=40)
 ANY_TEXT = st.text(st.characters(), max_size=40)
@@ -65,7 +65,7 @@ def test_a_written_table_reads_back(rows):
             return
         first.frame.to_parquet(Path(folder) / "x.parquet")
         again = read(Path(folder) / "x.parquet")
-    own = again.frame.drop(columns=["source_file", "source_line"])
+    own = again.frame.drop(columns=[*SOURCE_COLUMNS])
     pd.testing.assert_frame_equal(own, first.frame.drop(columns=["source_file", "source_line"]))
     assert again.signals == first.signals
     assert len(again.rejected) == 0

@@ -437,3 +437,11 @@ def test_every_labelled_log_is_read_without_a_loss(shared_data):
     alpaca = read(shared_data / "alpaca_eval.parquet")
     assert len(alpaca) == 64_395
     assert alpaca.frame["output"].str.len().max() == 2000
+
+
+def test_a_column_whose_name_no_store_takes_is_read_under_a_mended_one(tmp_path):
+    path = write_lines(
+        tmp_path / "log.jsonl", ['{"input": "hi", "output": "yo", "a\\ud800": 1, "a\ufffd": 2}']
+    )
+    row = read(path).frame.iloc[0]
+    assert (row["a\ufffd"], row["a\ufffd_"]) == (1, 2)
