@@ -17,6 +17,7 @@ from failscope.surface.profile import NOISE
 if TYPE_CHECKING:
     import altair as alt
 
+    from failscope.golden.coverage import Coverage
     from failscope.review.movements import Movements
 
 DRAWN = 5_000
@@ -382,3 +383,118 @@ def _wilson(count: np.ndarray, total: np.ndarray, *, z: float = 1.96) -> tuple[n
         middle = (share + z**2 / (2 * total)) / (1 + z**2 / total)
         half = z / (1 + z**2 / total) * np.sqrt(share * (1 - share) / total + z**2 / (4 * total**2))
     return middle - half, middle + half
+
+
+def coverage_map(coverage: Coverage, *, random_state: int = 0) -> alt.Chart:
+    """Production's inputs on a map: which have an example near, which have none, and the examples themselves.
+
+    Parameters
+    ----------
+    coverage : Coverage
+        From ``golden.coverage(traces)``.
+    random_state : int
+        Which traces are drawn when there are more than ``DRAWN``, and the map.
+    """
+    import altair as alt
+
+    from failscope.surface.neighbors import nearest_neighbors
+    from failscope.surface.projection import project
+
+    rows = np.flatnonzero(~coverage.points["own"].to_numpy())
+    rows = rows[np.argsort(coverage.points.index.to_numpy(dtype=object)[rows].astype(str), kind="stable")]
+    examples = len(coverage.example_vectors)
+    room = max(DRAWN - examples, 1)
+    of = len(rows)
+    if of > room:
+        rows = np.sort(np.random.default_rng(random_state).choice(rows, room, replace=False))
+    X = np.concatenate([coverage.vectors[rows], coverage.example_vectors])
+    near = nearest_neighbors(X, 15, zero_is_blank=False)
+    xy = project(X, near, projector="pacmap", random_state=random_state)
+    points = coverage.points.iloc[rows]
+    kinds = ["covered", "not covered", "golden example"]
+    asked = coverage.inputs.to_numpy(dtype=object)[rows]
+    data = pd.DataFrame(
+        {
+            "x": xy[:, 0],
+            "y": xy[:, 1],
+            "what": [
+                *np.where(points["covered"].to_numpy(), kinds[0], kinds[1]),
+                *([kinds[2]] * examples),
+            ],
+            "id": [*points.index.astype(str), *coverage.examples.index.astype(str)],
+            "topic": [plain(t, 60) for t in [*points["topic"], *coverage.examples["topic"]]],
+            "input": [*(plain(str(text), 120) for text in asked), *([""] * examples)],
+        }
+    )
+    colour = alt.Color(
+        "what:N",
+        scale=alt.Scale(domain=kinds, range=[BLUE, ORANGE, INK]),
+        legend=alt.Legend(title=None, orient="bottom", symbolOpacity=1),
+    )
+    shape = alt.Shape("what:N", scale=alt.Scale(domain=kinds, range=["circle", "circle", "diamond"]))
+    # room at the sides, so that no point and no name is cut
+    reach = [alt.Scale(domain=_with_room(data[axis]), nice=False, zero=False) for axis in ("x", "y")]
+    place: dict[str, Any] = {
+        "x": alt.X("x:Q", axis=None, scale=reach[0]),
+        "y": alt.Y("y:Q", axis=None, scale=reach[1]),
+    }
+    base = alt.Chart(data).encode(
+        **place, color=colour, shape=shape, tooltip=["what", "id", "topic", "input"]
+    )
+    size = 22 if len(rows) < 2000 else 12
+    traces = base.transform_filter(f"datum.what !== '{kinds[2]}'").mark_point(
+        filled=True, size=size, opacity=0.7, strokeWidth=0
+    )
+    marks = base.transform_filter(f"datum.what === '{kinds[2]}'").mark_point(
+        filled=False, size=70, strokeWidth=1.8, opacity=1
+    )
+    layers = [traces, marks, _gap_labels(coverage, data, place)]
+    chart = alt.layer(*[layer for layer in layers if layer is not None]).properties(width=560, height=460)
+    drawn = f"{len(rows):,} of {of:,} traces, drawn at random" if len(rows) < of else f"{of:,} traces"
+    share = "–" if np.isnan(coverage.share) else f"{coverage.share:.0%}"
+    return _styled(
+        chart.interactive(),
+        f"{share} of production is covered",
+        f"Inputs of {drawn}; near is alike, axes have no unit; the three largest gaps are named",
+    )
+
+
+def _gap_labels(coverage: Coverage, data: pd.DataFrame, place: dict[str, Any]) -> Any:
+    """The names of the largest gaps, each in the midst of its uncovered traces."""
+    import altair as alt
+
+    labels = []
+    for name in coverage.gaps["name"].head(3):
+        inside = data[(data["topic"] == plain(name, 60)) & (data["what"] == "not covered")]
+        if len(inside):
+            middle = inside[["x", "y"]].median()
+            labels.append({"x": middle["x"], "y": middle["y"], "label": plain(name, 40)})
+    if not labels:
+        return None
+    low, high = _with_room(data["x"])
+    sides: dict[Any, list[dict[str, Any]]] = {"left": [], "center": [], "right": []}
+    for label in labels:
+        at = (label["x"] - low) / (high - low)
+        sides["left" if at < 0.25 else "right" if at > 0.75 else "center"].append(label)
+    drawn = [
+        alt.Chart(pd.DataFrame(rows))
+        .mark_text(
+            align=side,
+            dx={"left": -14, "center": 0, "right": 14}[side],
+            dy=-14,
+            fontSize=12,
+            fontWeight="bold",
+            color=INK,
+        )
+        .encode(**place, text="label:N")
+        for side, rows in sides.items()
+        if rows
+    ]
+    return alt.layer(*drawn)
+
+
+def _with_room(values: pd.Series) -> list[float]:
+    """The range of some values and a little more."""
+    low, high = float(values.min()), float(values.max())
+    room = 0.06 * (high - low) or 1.0
+    return [low - room, high + room]

@@ -14,10 +14,15 @@ FailscopeError
 │   ├── LockedWorkspaceError           another process holds it
 │   ├── ReadOnlyWorkspaceError         it can be read, not written
 │   └── UnreachableWorkspaceError      its database server does not answer
+├── GateError (ValueError)             no proposed case may enter a golden set; ``.report`` has each reason
+├── RoleError (PermissionError)        only a curator may do this
 └── IntegrityError (ValueError)        a golden set's files are not what was promoted
+    └── MergeError                     two versions of a golden set differ in a way that a person has to settle
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 
 class FailscopeError(Exception):
@@ -80,5 +85,27 @@ class UnreachableWorkspaceError(WorkspaceError):
     """Its database server does not answer; the same call may work a moment later."""
 
 
+class GateError(FailscopeError, ValueError):
+    """No proposed case may enter a golden set.
+
+    Attributes
+    ----------
+    report : GateReport
+        Which check refused which case, and why.
+    """
+
+    def __init__(self, message: str, report: Any = None) -> None:
+        super().__init__(message)
+        self.report = report
+
+
+class RoleError(FailscopeError, PermissionError):
+    """Only a curator may do this."""
+
+
 class IntegrityError(FailscopeError, ValueError):
     """A golden set's files are not what was promoted."""
+
+
+class MergeError(IntegrityError):
+    """Two versions of a golden set differ in a way that a person has to settle."""

@@ -2,37 +2,50 @@
 
 from __future__ import annotations
 
-import hashlib
 import html
-import json
 import os
-import re
-import shutil
-import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from failscope.errors import ArgumentError, IntegrityError, NotFoundError
+from failscope.golden.changes import Changes, changes
+from failscope.golden.lines import line_of
 from failscope.golden.provenance import Provenance
+from failscope.golden.versions import (
+    MAIN,
+    Lines,
+    Place,
+    Version,
+    places,
+    read_manifest,
+    read_version,
+    strangers,
+    versions,
+)
+from failscope.golden.writing import write_lines
 
-EXAMPLES, MANIFEST = "examples.jsonl", "manifest.json"
+if TYPE_CHECKING:
+    from failscope.golden.coverage import Coverage
+    from failscope.traces.table import Traces
+
 FIELDS = ("input", "expected_output", "context", "system_prompt", "output", "failure_modes", "note")
-"""What an example says, beside its id and its provenance."""
+"""What an example says, beside its id, its criteria and its provenance."""
 
 
 @dataclass(frozen=True, eq=False)
 class GoldenSet:
     """One version of a golden set; ``ws.golden(name)`` opens it, ``ws.promote(name, ...)`` makes the next.
 
-    On the disk a version is a folder ``<name>/v0003`` of two files. ``examples.jsonl``: one example a line
-    with sorted keys, sorted by id. ``manifest.json``: the sha256 of that file and of each example, the parent
-    version and its hash, who promoted and why, and its own sha256. Equal content gives equal bytes.
+    On the disk a version is a folder ``<name>/v0003``, ``<name>/v0003@audit`` on a branch. ``examples.jsonl``: one
+    example a line with sorted keys, sorted by id. ``manifest.json``: the sha256 of that file and of each example, the
+    parent version and its hash, who promoted and why, what was retired, and its own sha256. ``croissant.json`` describes
+    the two to other tools. Equal content gives equal bytes.
 
     Attributes
     ----------
@@ -40,17 +53,24 @@ class GoldenSet:
     version : int
     folder : Path
     manifest : mapping
+    rows : sequence of dict
+        The examples as they are written, in the order of their ids; each is parsed when it is asked for.
+    refused : dict
+        Trace id -> the checks that refused it, of the promotion that gave this object; see ``ws.promote``.
     """
 
     name: str
     version: int
     folder: Path
-    manifest: Mapping[str, Any]
-    rows: Sequence[Mapping[str, Any]] = field(repr=False)
+    manifest: Mapping[str, Any] = field(repr=False)
+    rows: Lines = field(repr=False)
+    refused: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def open(cls, folder: str | os.PathLike[str], version: int | None = None) -> GoldenSet:
-        """Read one version, the newest unless a number is given, and check every byte of it.
+    def open(
+        cls, folder: str | os.PathLike[str], version: int | None = None, *, branch: str = MAIN
+    ) -> GoldenSet:
+        """Read one version, the newest of its branch unless a number is given, and check every byte of it.
 
         Raises
         ------
@@ -60,31 +80,49 @@ class GoldenSet:
             A file is not what was promoted.
         """
         home = Path(folder)
-        there = versions(home)
-        if not there or (version is not None and version not in there):
+        there = [p for p in places(home, branch) if version in (None, p.version)]
+        if not there:
+            listed = ", ".join(p.folder for p in places(home)) or "none"
+            wanted = "version" if version is None else f"version {version}"
             raise NotFoundError(
-                f"no version {version or ''} of a golden set in {home}; versions: {there or 'none'}"
+                f"no {wanted} on branch {branch!r} of a golden set in {home}; versions: {listed}"
             )
-        number = there[-1] if version is None else version
-        manifest, rows = _read_version(home / _folder_name(number))
-        return cls(home.name, number, home / _folder_name(number), manifest, rows)
+        # what another machine made under a number of ours is opened only where it is asked for
+        return cls.of(read_version(home, max([p for p in there if not p.fork] or there)))
+
+    @classmethod
+    def of(cls, version: Version, *, refused: Mapping[str, Sequence[str]] | None = None) -> GoldenSet:
+        """A version that was read or written."""
+        name, number = version.folder.parent.name, version.place.version
+        return cls(name, number, version.folder, version.manifest, version.lines, refused or {})
+
+    def as_version(self) -> Version:
+        """The same as the rooms below the public object name it."""
+        fork = self.folder.name.partition("+")[2]
+        return Version(Place(self.version, self.branch, fork), self.folder, self.manifest, self.rows)
+
+    @property
+    def branch(self) -> str:
+        """The branch that this version is on; ``"main"`` unless another was named."""
+        return str(self.manifest.get("branch", MAIN))
 
     @property
     def examples(self) -> pd.DataFrame:
         """The cases: index ``example_id``; ``input, expected_output, context, system_prompt, output,
-        failure_modes, note, trace_id, sha256``. ``output`` is what production said, the failure itself."""
+        failure_modes, note, criteria, trace_id, sha256``. ``output`` is what production said, the failure itself."""
         rows = [
             (
                 *(row[c] for c in FIELDS),
+                row.get("criteria", []),
                 row["provenance"]["trace"]["trace_id"],
                 self.manifest["examples"][row["id"]],
             )
             for row in self.rows
         ]
-        index = pd.Index([row["id"] for row in self.rows], name="example_id", dtype="str")
-        return pd.DataFrame(rows, index=index, columns=[*FIELDS, "trace_id", "sha256"])
+        index = pd.Index(self.rows.ids, name="example_id", dtype="str")
+        return pd.DataFrame(rows, index=index, columns=[*FIELDS, "criteria", "trace_id", "sha256"])
 
-    @property
+    @cached_property
     def trace_ids(self) -> list[str]:
         """The traces that the examples come from."""
         return [row["provenance"]["trace"]["trace_id"] for row in self.rows]
@@ -94,20 +132,68 @@ class GoldenSet:
         """The hash of the manifest, and by it of everything in this version."""
         return str(self.manifest["sha256"])
 
+    @property
+    def retired(self) -> pd.DataFrame:
+        """What was taken out, here or before: index ``example_id``; ``by, at, reason, version``, the first without it."""
+        said = self.manifest.get("retired", {})
+        index = pd.Index(list(said), name="example_id", dtype="str")
+        columns = ["by", "at", "reason", "version"]
+        return pd.DataFrame([[r[c] for c in columns] for r in said.values()], index=index, columns=columns)
+
+    @property
+    def forgotten(self) -> list[str]:
+        """The examples whose texts were removed because their user asked for it; their hashes are still here."""
+        return list(self.rows.forgotten)
+
     def __len__(self) -> int:
         return len(self.rows)
 
     def provenance(self, example_id: str) -> Provenance:
-        """Where an example comes from: trace, log file, week, plan, clustering, tags, reviewers, curator."""
-        for row in self.rows:
-            if row["id"] == example_id:
-                return Provenance(example_id=example_id, **row["provenance"])
-        raise NotFoundError(
-            f"no example {example_id!r} in {self.name} v{self.version}; golden.examples lists the {len(self):,} there are"
+        """Where an example comes from: trace, log file, week, plan, clustering, tags, reviewers, gate, curator."""
+        if example_id in self.rows.forgotten:
+            raise NotFoundError(
+                f"the texts of {example_id!r} were removed on {self.rows.forgotten[example_id][:10]}, on a user's request"
+            )
+        if example_id not in self.rows.ids:
+            raise NotFoundError(
+                f"no example {example_id!r} in {self.name} v{self.version}; golden.examples lists the {len(self):,} there are"
+            )
+        return Provenance.of(self.rows[self.rows.ids.index(example_id)], golden=self.name)
+
+    def diff(self, other: GoldenSet | int | None = None) -> Changes:
+        """What is different from another version: added, retired, edited, re-labelled.
+
+        Parameters
+        ----------
+        other : GoldenSet or int, optional
+            The version that came before: an opened one, or a number of the same branch. Default: the parent.
+        """
+        if other is None:
+            other = self.parent
+        elif isinstance(other, int):
+            home = self.folder.parent
+            branch = self.branch if other in versions(home, self.branch) else MAIN
+            other = GoldenSet.open(home, other, branch=branch)
+        return changes(other, self)
+
+    @property
+    def parent(self) -> GoldenSet | None:
+        """The version that this one was made from; None for the first."""
+        named = self.manifest["parent"]
+        if named is None:
+            return None
+        home = self.folder.parent
+        for place in places(home, named.get("branch", MAIN)):
+            if place.version == named["version"] and read_manifest(home, place)["sha256"] == named["sha256"]:
+                return GoldenSet.of(read_version(home, place))
+        raise IntegrityError(
+            f"version {named['version']}, the parent of {self.folder}, is gone; restore it from a copy"
         )
 
     def verify(self) -> bool:
-        """Read the whole chain of versions again, from the disk, and check every byte.
+        """Read all versions of all branches again, from the disk, and check every byte and every parent.
+
+        Texts that were removed on a user's request are accounted for by their tombstones; ``forgotten`` lists them.
 
         Returns
         -------
@@ -120,63 +206,91 @@ class GoldenSet:
             It names the file and what is wrong with it.
         """
         home = self.folder.parent
-        before: Mapping[str, Any] | None = None
-        for number in versions(home):
-            manifest, _ = _read_version(home / _folder_name(number))
-            parent = manifest["parent"]
-            expected = None if before is None else {"sha256": before["sha256"], "version": before["version"]}
-            if parent != expected:
+        every = [read_version(home, place) for place in places(home)]
+        strange = strangers(home) if home.is_dir() else []
+        if strange:
+            raise IntegrityError(f"{strange[0]} looks like a version and is none; take it away")
+        known = {(v.place.branch, v.place.version, v.sha256) for v in every}
+        for version in every:
+            parents = [named for which in ("parent", "merged") if (named := version.manifest.get(which))]
+            if parents and version.place.version != 1 + max(named["version"] for named in parents):
                 raise IntegrityError(
-                    f"{home / _folder_name(number)} names {parent} as its parent, and {expected} is there; restore the missing version from a copy"
+                    f"{version.folder} does not follow its parent's number; restore it from a copy"
                 )
-            before = manifest
-            if number == self.version and manifest["sha256"] != self.sha256:
-                raise IntegrityError(f"{self.folder} is another version than the one that was opened")
-        if before is None or self.version not in versions(home):
+            for which in ("parent", "merged"):
+                named = version.manifest.get(which)
+                if named and (named.get("branch", MAIN), named["version"], named["sha256"]) not in known:
+                    raise IntegrityError(
+                        f"{version.folder} names version {named['version']} as its {which}, and that one is not there; "
+                        "restore the missing version from a copy"
+                    )
+            if version.manifest["parent"] is None and version.place.version != 1:
+                raise IntegrityError(f"{version.folder} names no parent; restore it from a copy")
+        if not self.folder.is_dir():
             raise IntegrityError(f"{self.folder} is gone; restore it from a copy")
+        if (self.branch, self.version, self.sha256) not in known:
+            raise IntegrityError(f"{self.folder} is another version than the one that was opened")
         return True
 
     def export(self, path: str | os.PathLike[str], *, format: str = "jsonl") -> Path:  # noqa: A002  # the name that users know
-        """Write the examples for another tool: ``"jsonl"`` or ``"pytest"``; see ``failscope.golden.export``."""
+        """Write the examples for another tool, as ``"promptfoo"``; see ``failscope.golden.export`` for all formats."""
         from failscope.golden.export import write
 
         if Path(path).resolve().is_relative_to(self.folder.parent.resolve()):
             raise ArgumentError(f"{path} is inside the golden set itself; export to another folder")
         return write(self, Path(path), format)
 
+    def coverage(self, traces: Traces, **how: Any) -> Coverage:
+        """The share of production that has an example near it, and what is not covered; see ``failscope.golden.coverage``."""
+        from failscope.golden.coverage import coverage
+
+        return coverage(self, traces, **how)
+
+    def to_prov(self) -> dict[str, Any]:
+        """The provenance of all examples as W3C PROV-JSON."""
+        from failscope.golden.prov import prov_of
+
+        return prov_of(self)
+
     def to_frame(self) -> pd.DataFrame:
         """The same as ``examples``."""
         return self.examples
 
     def __repr__(self) -> str:
-        return f"<GoldenSet {self.name!r} v{self.version} · {self._counts()}>"
+        return f"<GoldenSet {self.name!r} {self._which()} · {self._counts()}>"
 
     def _repr_html_(self) -> str:
-        show = (
-            self.examples[["input", "expected_output", "failure_modes"]].head(8)
-            if len(self)
-            else self.examples
-        )
+        show = self.examples[["input", "expected_output", "failure_modes"]].head(8)
         short = show.map(lambda v: v if not isinstance(v, str) or len(v) < 140 else v[:140] + "…")
+        refused = ""
+        if self.refused:
+            checks = Counter(c for said in self.refused.values() for c in said)
+            told = ", ".join(f"{check} {n:,}" for check, n in checks.most_common())
+            refused = (
+                f"<div>{len(self.refused):,} refused by the gate, still proposed: {html.escape(told)}</div>"
+            )
         return (
-            f"<div><b>Golden set {html.escape(self.name)}</b> v{self.version} · {html.escape(self._counts())}</div>"
-            f"{short.to_html(escape=True, border=0, na_rep='–')}"
+            f"<div><b>Golden set {html.escape(self.name)}</b> {self._which()} · {html.escape(self._counts())}</div>"
+            f"{refused}{short.to_html(escape=True, border=0, na_rep='–')}"
         )
 
+    def _which(self) -> str:
+        return f"v{self.version}" + ("" if self.branch == MAIN else f" on {self.branch}")
+
     def _counts(self) -> str:
-        modes = Counter(mode for row in self.rows for mode in row["failure_modes"])
-        unset = sum(row["expected_output"] is None for row in self.rows)
+        rows = self.rows if len(self) <= _COUNTED else ()
+        modes = Counter(mode for row in rows for mode in row["failure_modes"])
+        unset = sum(row["expected_output"] is None and not row.get("criteria") for row in rows)
         parts = [f"{len(self):,} examples", *(f"{mode}: {n:,}" for mode, n in modes.most_common(4))]
         if unset:
-            parts.append(f"{unset:,} without an expected output")
+            parts.append(f"{unset:,} without an expected output or a criterion")
+        if self.forgotten:
+            parts.append(f"{len(self.forgotten):,} forgotten")
         return " · ".join(parts) + f" · sha256 {self.sha256[:12]}…"
 
 
-def versions(home: Path) -> list[int]:
-    """The version numbers in a golden set's folder, oldest first."""
-    if not home.is_dir():
-        return []
-    return sorted(int(p.name[1:]) for p in home.iterdir() if p.is_dir() and re.fullmatch(r"v\d{4,}", p.name))
+_COUNTED = 20_000
+"""In larger sets a repr does not read every example."""
 
 
 def write_version(
@@ -184,127 +298,12 @@ def write_version(
     rows: Sequence[Mapping[str, Any]],
     *,
     about: Mapping[str, Any],
-    parent: Mapping[str, Any] | None,
+    parent: GoldenSet | None,
 ) -> GoldenSet:
-    """Write the next version, whole or not at all.
-
-    Raises
-    ------
-    FileExistsError
-        Another process has written that version since ``parent`` was read.
-    """
-    number = 1 if parent is None else parent["version"] + 1
-    ordered = sorted(rows, key=lambda row: row["id"])
-    lines = [_line(row) for row in ordered]
-    body = b"".join(lines)
-    manifest: dict[str, Any] = {
-        "format": "failscope golden set 1",
-        "name": home.name,
-        "version": number,
-        "parent": None if parent is None else {"sha256": parent["sha256"], "version": parent["version"]},
-        **about,
-        "files": {EXAMPLES: {"bytes": len(body), "sha256": _sha(body)}},
-        "examples": {row["id"]: _sha(line) for row, line in zip(ordered, lines, strict=True)},
-    }
-    manifest["sha256"] = _sha(_manifest_bytes(manifest))
-
-    target = home / _folder_name(number)
-    half = home / f".{target.name}.{uuid.uuid4().hex[:8]}.half"
-    half.mkdir(parents=True)
-    try:
-        for name, content in ((EXAMPLES, body), (MANIFEST, _manifest_bytes(manifest))):
-            with (half / name).open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        if target.exists():
-            raise FileExistsError(target)
-        sync_folder(half)
-        half.rename(target)  # atomic; it fails when the target holds a version already
-        sync_folder(home)
-    except OSError as error:
-        shutil.rmtree(half, ignore_errors=True)
-        if target.exists():
-            raise FileExistsError(target) from error
-        raise
-    return GoldenSet(home.name, number, target, manifest, ordered)
+    """Write the next version of these rows; see ``failscope.golden.writing.write_lines``."""
+    base = parent.as_version() if parent is not None else None
+    lines = {row["id"]: line_of(row) for row in rows}
+    return GoldenSet.of(write_lines(home, lines, about=about, parent=base))
 
 
-def _read_version(folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """One version's manifest and examples, every byte checked."""
-    try:
-        raw, body = (folder / MANIFEST).read_bytes(), (folder / EXAMPLES).read_bytes()
-    except OSError as error:
-        raise IntegrityError(
-            f"{error.filename} cannot be read: {error.strerror}; restore it from a copy"
-        ) from error
-    try:
-        manifest = json.loads(raw)
-        named = manifest["sha256"]
-        unsigned = {key: value for key, value in manifest.items() if key != "sha256"}
-        sound = raw == _manifest_bytes(manifest) and named == _sha(_manifest_bytes(unsigned))
-        sound = sound and (manifest["name"], _folder_name(manifest["version"])) == (
-            folder.parent.name,
-            folder.name,
-        )
-        held = manifest["files"][EXAMPLES]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        sound = False
-    if not sound:
-        raise IntegrityError(
-            f"{folder / MANIFEST} was changed or moved after it was promoted; restore it from a copy"
-        )
-    if len(body) != held["bytes"] or _sha(body) != held["sha256"]:
-        raise IntegrityError(
-            f"{folder / EXAMPLES} was changed after it was promoted{_which(manifest, body)}; restore it from a copy"
-        )
-    extra = sorted(
-        p.name for p in folder.iterdir() if p.name not in (EXAMPLES, MANIFEST) and not p.name.startswith(".")
-    )
-    if extra:
-        raise IntegrityError(f"{folder} holds {extra[0]!r}, which was not promoted; take it away")
-    return manifest, [json.loads(line) for line in body.split(b"\n") if line]
-
-
-def _which(manifest: Mapping[str, Any], body: bytes) -> str:
-    """Which examples differ, for the message; empty when the lines cannot tell."""
-    there = {_sha(line + b"\n") for line in body.split(b"\n") if line}
-    gone = [example for example, digest in manifest["examples"].items() if digest not in there]
-    return f" (example {gone[0]}{' and others' if len(gone) > 1 else ''})" if gone else ""
-
-
-def _line(row: Mapping[str, Any]) -> bytes:
-    return (
-        json.dumps(row, ensure_ascii=False, sort_keys=True, allow_nan=False, separators=(",", ":")) + "\n"
-    ).encode()
-
-
-def _manifest_bytes(manifest: Mapping[str, Any]) -> bytes:
-    return (
-        json.dumps(manifest, ensure_ascii=False, sort_keys=True, allow_nan=False, indent=1) + "\n"
-    ).encode()
-
-
-def _sha(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def _folder_name(number: int) -> str:
-    return f"v{number:04d}"
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder outlast a power cut; a no-op where folders cannot be synced."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-def example_id(trace_id: str) -> str:
-    """The id of the example that a trace becomes: it stays the same when the expected output is edited."""
-    if not trace_id:
-        raise ArgumentError("a trace without an id cannot become an example")
-    return "ex-" + hashlib.sha256(trace_id.encode("utf-8", "replace")).hexdigest()[:16]
+__all__ = ["FIELDS", "MAIN", "GoldenSet", "Place", "versions", "write_version"]

@@ -1,154 +1,234 @@
-"""How a proposed trace becomes a golden example: what is kept of it, and the path by which it was found."""
+"""How proposed cases become the next version of a golden set: hides what has to be looked at again, and who may write."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from failscope.errors import ArgumentError
-from failscope.golden.dataset import GoldenSet, example_id, versions, write_version
-from failscope.review import events as kinds
-from failscope.review.events import Event
-from failscope.review.ledger import Ledger, expected_output
-from failscope.review.session import Session
-from failscope.review.wording import describe
-from failscope.traces.table import Traces
+from failscope.errors import ArgumentError, GateError, NotFoundError
+from failscope.golden.checks import UNWAIVABLE
+from failscope.golden.dataset import GoldenSet
+from failscope.golden.docket import Docket
+from failscope.golden.gate import Gate, GateReport
+from failscope.golden.lines import line_of
+from failscope.golden.merging import head_of
+from failscope.golden.nearness import NearIndex
+from failscope.golden.versions import MAIN, Version, places, sha_of
+from failscope.golden.writing import retired_by, write_lines
 
 TRIES = 20
 """How often a promotion starts over because another curator's version came first."""
 
+OPEN = ("waiting", "accepted")
+"""The states of cases that a promotion looks at."""
 
-def promote_cases(
+_NAMED = 4
+
+
+@dataclass(frozen=True)
+class Change:
+    """What the next version has in another way, and who says so."""
+
+    lines: Mapping[str, bytes]
+    retired: Mapping[str, Mapping[str, Any]]
+    curator: str
+    reason: str
+    report: GateReport | None = None
+
+
+def signed(curator: str, reason: str) -> dict[str, Any]:
+    """Who makes a version, when, why and with what."""
+    from failscope import __version__
+
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"curator": curator, "at": at, "reason": reason, "failscope": __version__}
+
+
+def next_version(
     home: Path,
     *,
-    traces: Traces,
-    proposals: Sequence[Event],
-    sayings: Sequence[Event],
-    ledger: Ledger,
-    sessions: Mapping[str, Session],
-    curator: str,
-    reason: str,
-) -> GoldenSet:
-    """Write the next version: the newest one's examples, and the proposed traces as they are judged now.
+    branch: str,
+    change: Callable[[Version | None], Change | None],
+    alone: Callable[[], AbstractContextManager[Callable[[Version], None]]],
+    base: Version | None = None,
+) -> tuple[Version, Change | None]:
+    """Write a version on top of the newest one, whoever made that.
+
+    The change is worked out before other writers are kept waiting, and again when somebody was quicker.
+
+    Parameters
+    ----------
+    home : Path
+    branch : str
+        One that is not there yet begins at the newest version of ``"main"``.
+    change : callable
+        Gives what is to be different from a version; None for nothing.
+    alone : callable
+        A context in which nobody else writes; what it gives is called with the new version.
+    base : Version, optional
+        The newest version, where it was read already.
 
     Returns
     -------
-    GoldenSet
-        The version that holds now. Nothing is written when no example differs.
+    Version, Change
+        The version that holds now; no change where nothing was different.
     """
     for _ in range(TRIES):
-        newest = GoldenSet.open(home) if versions(home) else None
-        rows = {row["id"]: row for row in newest.rows} if newest else {}
-        before = dict(rows)
-        for trace_id in traces.frame.index:
-            case = _case(trace_id, traces, proposals, sayings, ledger, sessions)
-            old = rows.get(case["id"])
-            # who promoted an example is settled when it enters; only another content makes it a new decision
-            if old is None or _content(old) != _content(case):
-                case["provenance"]["promoted"] = {
-                    "curator": curator,
-                    "at": datetime.now(UTC).isoformat(timespec="seconds"),
-                    "reason": reason,
-                    "version": 1 if newest is None else newest.version + 1,
-                    "failscope": _version(),
-                }
-                rows[case["id"]] = case
-        if newest is not None and rows == before:
-            return newest
-        about = {
-            "curator": curator,
-            "at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "reason": reason,
-            "failscope": _version(),
-        }
-        try:
-            return write_version(
-                home, list(rows.values()), about=about, parent=newest.manifest if newest else None
-            )
-        except FileExistsError:
-            continue  # another curator's version came first: start over on top of it
+        if base is None:
+            base = head_or_main(home, branch)
+        wanted = change(base)
+        with alone() as done:
+            if newest(home, branch) != (base.sha256 if base else ""):
+                base = None
+                continue
+            if wanted is None:
+                if base is None:
+                    raise NotFoundError(f"golden set {home.name!r} has no version and nothing to make one of")
+                done(base)
+                return base, None
+            try:
+                made = write_lines(
+                    home,
+                    wanted.lines,
+                    about=signed(wanted.curator, wanted.reason),
+                    parent=base,
+                    branch=branch,
+                    retired=wanted.retired,
+                )
+            except FileExistsError:
+                base = None
+                continue
+            done(made)
+            return made, wanted
     raise ArgumentError(f"{home.name!r} is being promoted by others again and again; try once more")
 
 
-def _case(
-    trace_id: str,
-    traces: Traces,
-    proposals: Sequence[Event],
-    sayings: Sequence[Event],
-    ledger: Ledger,
-    sessions: Mapping[str, Session],
-) -> dict[str, Any]:
-    row = traces.frame.loc[trace_id]
-    mine = [e for e in sayings if e.trace_id == trace_id or trace_id in e.payload.get("trace_ids", ())]
-    judged = [e for e in mine if e.kind != kinds.PROPOSAL]
-    marks = [ledger.mark(who, trace_id) for who in dict.fromkeys(e.actor for e in judged)]
-    when = row["timestamp"]
-    return {
-        "id": example_id(trace_id),
-        "input": row["input"],
-        "expected_output": expected_output(marks),
-        "output": row["output"],
-        "context": row["context"],
-        "system_prompt": row["system_prompt"],
-        "failure_modes": list(dict.fromkeys(mode for m in marks for mode in m.failure_modes)),
-        "note": "\n".join(m.note for m in marks if m.note),
-        "provenance": {
-            "trace": {
-                "trace_id": trace_id,
-                "timestamp": "" if pd.isna(when) else when.isoformat(),
-                "week": "" if pd.isna(when) else f"{when.isocalendar().year}-W{when.isocalendar().week:02d}",
-                "log_file": str(row.get("source_file", "")),
-                "log_line": int(row["source_line"]) if pd.notna(row.get("source_line")) else None,
-                "model": row["model"],
-                "prompt_version": row["prompt_version"],
-            },
-            "found": [
-                _found(trace_id, sessions[n]) for n in dict.fromkeys(e.session for e in mine if e.session)
-            ],
-            "said": [
-                {"reviewer": e.actor, "at": e.at, "review": e.session, "what": describe(e)} for e in judged
-            ],
-            "proposed": [
-                {"reviewer": e.actor, "at": e.at, "reason": e.payload["reason"], "review": e.session}
-                for e in proposals
-                if trace_id in e.payload["trace_ids"]
-            ],
-        },
-    }
+def head_or_main(home: Path, branch: str) -> Version | None:
+    """The newest version of a branch, or of main where the branch is not there yet."""
+    head = head_of(home, branch)
+    return head if head is not None or branch == MAIN else head_of(home, MAIN)
 
 
-def _found(trace_id: str, session: Session) -> dict[str, Any]:
-    """The path of discovery through one review."""
-    found = session.clustering
-    step: dict[str, Any] = {"review": session.name}
-    planned = session.plan.frame.set_index("trace_id")
-    if trace_id in planned.index:
-        pick = planned.loc[trace_id]
-        step |= {"position": int(pick["position"]), "reason": pick["reason"]}
-        step["probability"] = None if pd.isna(pick["probability"]) else float(pick["probability"])
-    place = int((found.trace_ids == trace_id).argmax())
-    cluster = int(found.labels[place])
-    step |= {
-        "clustering": found.id,
-        "view": found.view,
-        "embedder": found.params.get("embedder"),
-        "random_state": found.params.get("random_state"),
-        "cluster": cluster,
-        "cluster_name": found.name(cluster) if cluster >= 0 else "noise",
-        "cluster_tags": session.cluster_tags().get(cluster, []),
-    }
-    return step
+def newest(home: Path, branch: str) -> str:
+    """What the newest version calls itself; "" where there is none."""
+    for name in (branch, MAIN):
+        line = [p for p in places(home, name) if not p.fork]
+        if line:
+            return sha_of(home, line[-1])
+    return ""
 
 
-def _content(case: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in case.items() if key != "provenance"}
+def chosen(docket: Docket, base: Version | None, trace_ids: Sequence[str] | None) -> list[str]:
+    """The proposed traces that the next version looks at: these, or all that wait or were accepted.
+
+    Raises
+    ------
+    NotFoundError
+        One of ``trace_ids`` is not proposed.
+    ArgumentError
+        One of them is rejected, sent back, retired, forgotten, or in the set as it is.
+    """
+    standing = docket.standing(base)
+    if trace_ids is None:
+        return [i for i, (state, _) in standing.items() if state in OPEN]
+    for trace_id in trace_ids:
+        if trace_id not in docket.words:
+            raise NotFoundError(
+                f"{trace_id!r} is not proposed for {docket.golden!r}; "
+                f"propose first: ws.propose({docket.golden!r}, [{trace_id!r}], reviewer=...)"
+            )
+        if trace_id not in standing:
+            raise ArgumentError(
+                f"{trace_id!r} is in {docket.golden!r} as it is, or was retired or forgotten; "
+                "what was retired is proposed again first"
+            )
+        state, why = standing[trace_id]
+        if state not in OPEN:
+            raise ArgumentError(f"{trace_id!r} was {state} ({why}); accept it first")
+    return list(trace_ids)
 
 
-def _version() -> str:
-    from failscope import __version__
+def promotion(
+    docket: Docket,
+    base: Version | None,
+    *,
+    gate: Gate,
+    near: NearIndex,
+    curator: str,
+    reason: str,
+    branch: str = MAIN,
+    trace_ids: Sequence[str],
+) -> Change | None:
+    """The examples of a version with those of these cases that the gate lets pass; None where nothing is different.
 
-    return __version__
+    Raises
+    ------
+    GateError
+        There are cases, and none of them may enter.
+    """
+    asked = set(trace_ids)
+    cases = [c for c in docket.open_cases(base, states=OPEN) if c.trace_id in asked]
+    if not cases:
+        return None
+    report = gate.check(cases, GoldenSet.of(base) if base else None, near=near)
+    passed = set(report.passed)
+    if not passed:
+        raise GateError(_refusal(docket.golden, report), report)
+    number = 1 if base is None else int(base.manifest["version"]) + 1
+    lines = base.lines.by_id() if base else {}
+    for case in cases:
+        if case.trace_id not in passed:
+            continue
+        promoted = {**signed(curator, reason), "version": number, "branch": branch}
+        provenance = {
+            **case.example["provenance"],
+            "gate": report.for_(case.trace_id),
+            "promoted": {**promoted, "as_of": docket.as_of(case.trace_id)},
+        }
+        lines[str(case.example["id"])] = line_of({**case.example, "provenance": provenance})
+    return Change(lines, retired_by(base, without=lines), curator, reason, report)
+
+
+def retirement(base: Version | None, example_ids: Sequence[str], *, curator: str, reason: str) -> Change:
+    """The examples of a version without some, which are named in its manifest with the reason."""
+    there = base.lines.by_id() if base else {}
+    missing = [i for i in example_ids if i not in there]
+    if missing or base is None:
+        raise NotFoundError(
+            f"no example {missing[0] if missing else None!r} in this version; golden.examples lists those there are"
+        )
+    # as fine as the log's times: a proposal a moment later is a new one
+    at = datetime.now(UTC).isoformat(timespec="microseconds")
+    said = {"by": curator, "at": at, "reason": reason, "version": int(base.manifest["version"]) + 1}
+    retired = {**retired_by(base), **dict.fromkeys(example_ids, said)}
+    return Change(
+        {i: line for i, line in there.items() if i not in set(example_ids)}, retired, curator, reason
+    )
+
+
+def warn_refused(golden: str, report: GateReport | None) -> None:
+    """Say which cases did not enter; they stay proposed."""
+    if report is not None and report.refused:
+        warnings.warn(_refusal(golden, report), stacklevel=4)
+
+
+def _refusal(golden: str, report: GateReport) -> str:
+    refused = report.refused
+    total = len(report.passed) + len(refused)
+    named = "; ".join(f"{i} ({', '.join(checks)})" for i, checks in list(refused.items())[:_NAMED])
+    more = f"; and {len(refused) - _NAMED:,} more" if len(refused) > _NAMED else ""
+    counts = Counter(c for checks in refused.values() for c in checks if c not in UNWAIVABLE)
+    advice = "; ".join(
+        f"a curator waives with a reason: ws.desk({golden!r}).waive(trace_ids, {check!r}, by=, reason=)"
+        for check, _ in counts.most_common(1)
+    )
+    return (
+        f"the gate of {golden!r} refused {len(refused):,} of {total:,} case{'s' if total > 1 else ''}: {named}{more}; "
+        f"they stay proposed. ws.desk({golden!r}).check() says why; mend them{', or ' if advice else ''}{advice}"
+    )

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from failscope.golden.dataset import GoldenSet, example_id
+from failscope.golden.dataset import GoldenSet
+from failscope.golden.lines import example_id
 from failscope.report.facts import Facts
 from failscope.report.words import NAME, REASON, count, listed, minute
 from failscope.review import events as kinds

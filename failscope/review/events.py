@@ -23,8 +23,16 @@ DECISION = "decision"
 REVIEWER_AWAY = "reviewer_away"
 REVIEWER_RENAMED = "reviewer_renamed"
 REVIEW_REVEALED = "review_revealed"
+CASE_EDITED = "case_edited"
+CASE_DECIDED = "case_decided"
+CASE_ANSWERED = "case_answered"
+CHECK_WAIVED = "check_waived"
+ROLE_SET = "role_set"
+FORGOTTEN = "forgotten"
 
-UNDOABLE = frozenset({ANNOTATION, TRACE_TAGS, CLUSTER_TAG, PROPOSAL, DECISION})
+DESK = frozenset({CASE_EDITED, CASE_DECIDED, CASE_ANSWERED, CHECK_WAIVED})
+"""What is said of a proposed case, of no session."""
+UNDOABLE = frozenset({ANNOTATION, TRACE_TAGS, CLUSTER_TAG, PROPOSAL, DECISION}) | DESK
 SHARED = frozenset({TAXONOMY_CHANGED, REVIEWER_RENAMED, RUBRIC_ADOPTED, MODE_DESCRIBED, MODE_MATCHED})
 """What is said of no session and holds in all of them."""
 

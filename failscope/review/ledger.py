@@ -123,11 +123,17 @@ class Ledger:
         self._taxonomy = Taxonomy()
         self._names: dict[str, str] = {}  # a reviewer's former name -> the one that holds
         self._away: dict[str, bool] = {}
+        self._touched: dict[
+            str, int
+        ] = {}  # trace -> the place of the last word on it, or of its being taken back
+        self._others: dict[str, list[Event]] = {}
         self._lock = Lock()  # a widget's messages and a notebook's cells may come from two threads
         self.revealed = False
         """Whether the reviewers of a blind review have been shown each other's marks."""
         self.adopted: Event | None = None
         """The last adoption of a rubric."""
+        self.log_id = ""
+        """The id of the log's first event: it tells this log from every other one."""
 
     def refresh(self) -> None:
         """Read what was appended since the last call, by anyone."""
@@ -139,8 +145,9 @@ class Ledger:
     def _take(self, event: Event) -> None:
         if event.actor in self._names:
             event = replace(event, actor=self._names[event.actor])
+        self.log_id = self.log_id or event.id
         if event.kind == UNDO:
-            self._undo(event.payload["undone"])
+            self._undo(event.payload["undone"], event.seq)
         elif event.kind == TAXONOMY_CHANGED:
             self._changes.append(event)
             self._taxonomy = Taxonomy.of(self._changes)
@@ -156,6 +163,7 @@ class Ledger:
             self.adopted = event
         elif event.kind in UNDOABLE:
             self._by_id[event.id] = event
+            self._touch(event, event.seq)
             self._stack.setdefault(event.actor, []).append(event)
             for key in self._keys(event):
                 self._of.setdefault(key, []).append(event)
@@ -165,11 +173,18 @@ class Ledger:
                 [said["failure_mode"]] if "failure_mode" in said else []
             ):
                 self._modes.setdefault((mode, event.seq))
+        else:
+            self._others.setdefault(event.kind, []).append(event)
 
-    def _undo(self, event_id: str) -> None:
+    def _touch(self, event: Event, seq: int) -> None:
+        for trace_id in event.payload.get("trace_ids") or ([event.trace_id] if event.trace_id else []):
+            self._touched[trace_id] = seq
+
+    def _undo(self, event_id: str, seq: int) -> None:
         undone = self._by_id.get(event_id)
         if undone is None or undone.id in self._undone:
             return
+        self._touch(undone, seq)
         self._undone.add(undone.id)
         self._stack[undone.actor].remove(undone)
         for key in self._keys(undone):
@@ -224,6 +239,16 @@ class Ledger:
     def standing(self, kind: str) -> list[Event]:
         """The events of one kind that were not undone, oldest first; their failure modes have today's names."""
         return [self._renamed(e) for e in self._by_id.values() if e.kind == kind and e.id not in self._undone]
+
+    def last_word(self, trace_id: str) -> int:
+        """The place in the log of the last thing said of a trace, taken back, or said of failure modes' names; 0: none."""
+        renamed = self._changes[-1].seq if self._changes else 0
+        touched = self._touched.get(trace_id, 0)
+        return max(touched, renamed) if touched else 0
+
+    def others(self, kind: str) -> list[Event]:
+        """The events of a kind that nobody takes back, as promotions and roles, oldest first."""
+        return list(self._others.get(kind, ()))
 
     def decisions(self) -> dict[str, Event]:
         """Trace -> the last decision on it."""

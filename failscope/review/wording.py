@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterable, Mapping
 
 from failscope.errors import ArgumentError
+from failscope.review import events as kinds
 from failscope.review.assisted import ANY_FAILURE
-from failscope.review.events import CLUSTER_TAG, PROPOSAL, TRACE_TAGS, Event
+from failscope.review.events import CLUSTER_TAG, DESK, PROPOSAL, TRACE_TAGS, Event
 
 MAX_NAME = 120
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
@@ -74,6 +75,20 @@ def describe(event: Event) -> str:
         return f"“{said['failure_mode']}” on {len(said['trace_ids']):,} traces"
     if event.kind == PROPOSAL:
         return f"{len(said['trace_ids']):,} proposed for “{said['golden']}”"
+    if event.kind in DESK:
+        cases = (
+            f"{len(said['trace_ids']):,} cases" if len(said["trace_ids"]) != 1 else repr(said["trace_ids"][0])
+        )
+        match event.kind:
+            case kinds.CASE_EDITED:
+                done = f"edited {', '.join(sorted(said['changes'])).replace('_', ' ')} of"
+            case kinds.CASE_ANSWERED:
+                done = "answered on"
+            case kinds.CASE_DECIDED:
+                done = str(said["verdict"])
+            case _:
+                done = f"waived “{said['check']}” for"
+        return f"{done} {cases} for “{said['golden']}”"
     parts = []
     if said.get("failure_modes") is not None:
         parts.append(", ".join(f"“{m}”" for m in said["failure_modes"]) or "fine")

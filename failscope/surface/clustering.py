@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +62,8 @@ class Clustering:
     confidence : (n,) float32 array
         How likely a trace is in its cluster: 1 where the clusters were found, less where a trace was assigned to
         them afterwards (``fit_on``). All 1 when it is not given.
+    told : dict, optional
+        Cluster -> its name when it was saved, which is not worked out again.
     """
 
     traces: Traces
@@ -77,6 +79,7 @@ class Clustering:
     params: dict[str, Any]
     behaviours: pd.DataFrame
     confidence: np.ndarray = None  # type: ignore[assignment]
+    told: Mapping[int, str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         if self.confidence is None:
@@ -154,7 +157,7 @@ class Clustering:
     def name(self, cluster: int) -> str:
         """The short name; it comes from the cluster's behaviours and phrases, and no two are equal."""
         self._check(cluster)
-        return self._profiles.names[cluster]
+        return self.told[cluster] if cluster in self.told else self._profiles.names[cluster]
 
     def named(self, namer: Namer, *, max_clusters: int = 100, progress: bool = True) -> Clustering:
         """This clustering with names and explanations that a language model wrote.
@@ -183,7 +186,9 @@ class Clustering:
         """
         asked = [c for c in self._profiles.order() if c != NOISE][: max(max_clusters, 0)]
         names = ask_names(self._profiles, asked, namer=namer, progress=progress)
-        return replace(self, params={**self.params, "names": {**self.params.get("names", {}), **names}})
+        return replace(
+            self, params={**self.params, "names": {**self.params.get("names", {}), **names}}, told={}
+        )
 
     @cached_property
     def note(self) -> str:
@@ -228,7 +233,18 @@ class Clustering:
     def meta(self) -> dict[str, Any]:
         """What ``to_frame`` does not hold, in JSON's types; ``restore`` takes both."""
         stability = {str(c): None if np.isnan(s) else float(s) for c, s in self.stability.items()}
-        return {"view": self.view, "params": self.params, "stability": stability, "layers": len(self.layers)}
+        told = dict(self.told)
+        if (
+            "_profiles" in self.__dict__ and "names" in self._profiles.__dict__
+        ):  # were they worked out before?
+            told = self._profiles.names
+        return {
+            "view": self.view,
+            "params": self.params,
+            "stability": stability,
+            "layers": len(self.layers),
+            "told": {str(c): name for c, name in told.items()},
+        }
 
     @classmethod
     def restore(cls, traces: Traces, frame: pd.DataFrame, meta: Mapping[str, Any]) -> Clustering:
@@ -249,6 +265,7 @@ class Clustering:
             behaviours=behaviours.rename(columns=lambda name: name.removeprefix(_BEHAVIOUR)),
             # one that was saved before large sets were assigned has none: all its traces were fitted
             confidence=frame.get("confidence", pd.Series(1.0, frame.index)).to_numpy(dtype=np.float32),
+            told={int(c): str(name) for c, name in meta.get("told", {}).items()},
         )
 
     def __repr__(self) -> str:

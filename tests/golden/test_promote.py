@@ -16,6 +16,9 @@ from hypothesis import strategies as st
 import failscope as fs
 from failscope.golden.dataset import versions, write_version
 
+COMPARED = {"expected": "compared by hand"}
+"""Why an example without an expected output may enter, where a test is about something else."""
+
 
 @pytest.fixture
 def golden(session, ws):
@@ -24,7 +27,7 @@ def golden(session, ws):
     )
     session.tag_cluster(int(session.clustering.labels[0]), "a group", reviewer="ana")
     session.propose("refunds", ["t001", "t002"], reviewer="ana", reason="new this week")
-    return ws.promote("refunds", curator="cleo", reason="audit")
+    return ws.promote("refunds", curator="cleo", waive=COMPARED, reason="audit")
 
 
 def test_a_promoted_trace_is_an_example_with_its_expected_output(golden):
@@ -37,13 +40,13 @@ def test_a_promoted_trace_is_an_example_with_its_expected_output(golden):
 
 
 def test_promoting_twice_creates_no_new_version(golden, ws):
-    assert ws.promote("refunds", curator="cleo").version == 1
+    assert ws.promote("refunds", curator="cleo", waive=COMPARED).version == 1
     assert versions(golden.folder.parent) == [1]
 
 
 def test_an_edited_expected_output_makes_a_version_with_the_same_ids(golden, ws, session):
     session.annotate("t001", reviewer="ben", expected_output="Another.")
-    second = ws.promote("refunds", curator="cleo", reason="better")
+    second = ws.promote("refunds", curator="cleo", waive=COMPARED, reason="better")
     assert second.version == 2
     assert second.manifest["parent"] == {"sha256": golden.sha256, "version": 1}
     assert list(second.examples.index) == list(golden.examples.index)
@@ -74,7 +77,8 @@ def test_provenance_leads_back_to_the_log_file(golden, session, found):
         1,
     )
     assert "log.jsonl" in path._repr_html_()
-    assert set(path.to_frame()["step"]) == {"trace", "found", "said", "proposed", "promoted"}
+    steps = ["trace", "found", "said", "agreement", "proposed", "gate", "waived", "promoted"]
+    assert list(dict.fromkeys(path.to_frame()["step"])) == [s for s in steps if s != "waived"]
 
 
 def test_what_is_promoted_no_longer_waits(golden, ws, session):
@@ -87,12 +91,12 @@ def test_an_undone_proposal_is_not_promoted(ws, session):
     session.propose("refunds", ["t001"], reviewer="ana")
     session.propose("refunds", ["t002"], reviewer="ana")
     session.undo(reviewer="ana")
-    assert ws.promote("refunds", curator="cleo").trace_ids == ["t001"]
+    assert ws.promote("refunds", curator="cleo", waive=COMPARED).trace_ids == ["t001"]
 
 
 def test_nothing_proposed_promotes_nothing(ws):
     with pytest.raises(fs.NotFoundError, match="propose first"):
-        ws.promote("refunds", curator="cleo")
+        ws.promote("refunds", curator="cleo", waive=COMPARED)
     assert ws.golden_sets() == []
 
 
@@ -113,7 +117,7 @@ def test_verify_finds_any_single_changed_byte(golden):
 
 def test_verify_finds_a_missing_version_and_a_stray_file(golden, ws, session):
     session.annotate("t001", reviewer="ben", expected_output="Another.")
-    second = ws.promote("refunds", curator="cleo")
+    second = ws.promote("refunds", curator="cleo", waive=COMPARED)
     (golden.folder / "notes.txt").write_text("x")
     with pytest.raises(fs.IntegrityError, match=r"notes\.txt"):
         second.verify()
@@ -125,7 +129,7 @@ def test_verify_finds_a_missing_version_and_a_stray_file(golden, ws, session):
 
 def test_a_version_that_the_log_knows_cannot_vanish_or_be_swapped(golden, ws, session):
     session.annotate("t001", reviewer="ben", expected_output="Another.")
-    second = ws.promote("refunds", curator="cleo")
+    second = ws.promote("refunds", curator="cleo", waive=COMPARED)
     shutil.copytree(golden.folder, golden.folder.parent.parent / "other" / "v0007")
     with pytest.raises(fs.IntegrityError, match="moved"):
         ws.golden("other")
@@ -135,6 +139,7 @@ def test_a_version_that_the_log_knows_cannot_vanish_or_be_swapped(golden, ws, se
 
 
 def test_a_promotion_killed_before_it_was_logged_is_logged_by_the_next(ws, session, monkeypatch):
+    session.annotate("t001", reviewer="ana", expected_output="x")
     session.propose("refunds", ["t001"], reviewer="ana")
     with monkeypatch.context() as patched:
         patched.setattr(ws.log, "append_in", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
@@ -153,7 +158,7 @@ def test_the_expected_output_written_last_holds_whatever_is_said_later(ws, sessi
     session.annotate("t001", reviewer="ana", note="hm")
     session.propose("refunds", ["t001"], reviewer="ana")
     assert session.mark("t001")["expected_output"] == "B"
-    assert ws.promote("refunds", curator="cleo").examples["expected_output"].tolist() == ["B"]
+    assert ws.promote("refunds", curator="cleo", waive=COMPARED).examples["expected_output"].tolist() == ["B"]
 
 
 @pytest.mark.parametrize("name", ["con", "NUL.txt", "a/b", "..", ".x", "x.", ""])
@@ -165,7 +170,7 @@ def test_a_name_that_cannot_be_a_folder_everywhere_is_refused(ws, name):
 def test_two_names_that_are_one_folder_on_some_systems_are_refused(golden, ws, session):
     session.propose("Refunds", ["t003"], reviewer="ana")
     with pytest.raises(fs.ArgumentError, match="'refunds'"):
-        ws.promote("Refunds", curator="cleo")
+        ws.promote("Refunds", curator="cleo", waive=COMPARED)
 
 
 def test_an_export_cannot_overwrite_the_set_itself(golden):
@@ -188,7 +193,7 @@ def test_curators_promoting_at_once_all_land_in_order(ws, session):
     def promote(n: int) -> int:
         mine = fs.Workspace(ws.path)
         mine.propose("refunds", [planned[n]], reviewer="ana")
-        return mine.promote("refunds", curator=f"c{n}").version
+        return mine.promote("refunds", curator=f"c{n}", waive=COMPARED).version
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(promote, range(8)))
@@ -241,7 +246,7 @@ def test_hostile_text_is_escaped_in_html(ws, session):
     bad = "<script>alert(1)</script>"
     session.annotate("t001", reviewer="ana", failure_modes=[bad], expected_output=bad)
     session.propose("refunds", ["t001"], reviewer="ana", reason=bad)
-    golden = ws.promote("refunds", curator="cleo", reason=bad)
+    golden = ws.promote("refunds", curator="cleo", waive=COMPARED, reason=bad)
     shown = golden._repr_html_() + golden.provenance(golden.examples.index[0])._repr_html_()
     assert "<script" not in shown
 

@@ -36,7 +36,12 @@ def reviewed(folder: Path, traces: fs.Traces, found: fs.Clustering) -> tuple[fs.
     session.annotate(ids[1], reviewer="ben", failure_modes=["odd tone"])
     session.settle(ids[1], ["odd tone"], reviewer="ana", reason="it is curt")
     session.propose("basics", ids[:2], reviewer="ben", reason="plain cases")
-    ws.promote("basics", curator="cleo", reason="first")
+    ws.promote(
+        "basics",
+        curator="cleo",
+        reason="first",
+        waive=dict.fromkeys(("expected", "personal", "agreement"), "a test"),
+    )
     session.propose("basics", ids[2:3], reviewer="ana", reason="one more")
     return ws, session
 
