@@ -189,7 +189,7 @@ def examples(facts: Facts) -> list[dict[str, Any]]:
             return (i not in chosen, not marks.at[i, "settled"], -by, not marks.at[i, "note"], i)
 
         shown = []
-        for i in sorted(ids, key=rank)[:EXAMPLES]:
+        for i in sorted((i for i in ids if i in frame.index), key=rank)[:EXAMPLES]:
             row, mark = frame.loc[i], marks.loc[i]
             expected = mark["expected_output"]
             shown.append(

@@ -21,6 +21,7 @@ from failscope.review.wording import describe
 from failscope.workspace import schema
 from failscope.workspace.chain import FIELDS, START, link
 from failscope.workspace.files import whole_file
+from failscope.workspace.redaction import is_redacted
 from failscope.workspace.store import Store, now
 
 FORMAT = "failscope audit 1"
@@ -247,6 +248,48 @@ def _follows(before: str, event: Event, *, seq: int | None = None) -> bool:
         return False
 
 
+class _Chain:
+    """Whether an event follows another one, or is one whose words were taken out and that a later event vouches for.
+
+    A deletion leaves an event its hash, so that the chain goes on, and its own event says for each which hash that is
+    and which hash the redacted words have in the same place. That seal covers the hash before, the place, the actor,
+    the time and all that is left, so that a redacted event is as fixed as any other.
+    """
+
+    def __init__(self, events: Sequence[Event]) -> None:
+        self._seals: dict[str, list[tuple[int, Mapping[str, Any]]]] = {}
+        before = START
+        for event in events:
+            # only one that is whole itself: who puts one in without its place in the chain vouches for nothing
+            if event.kind == kinds.FORGOTTEN and _follows(before, event):
+                for event_id, seal in _sealed(event).items():
+                    self._seals.setdefault(event_id, []).append((event.seq, seal))
+            before = event.hash
+
+    def follows(self, before: str, event: Event, *, seq: int | None = None) -> bool:
+        """Whether this event, at this place, came after the one with the hash ``before``."""
+        if _follows(before, event, seq=seq):
+            return True
+        place = event.seq if seq is None else seq
+        return any(
+            place < at and seal.get("hash") == event.hash and self._is_sealed(before, event, place, seal)
+            for at, seal in self._seals.get(event.id, ())
+        )
+
+    @staticmethod
+    def _is_sealed(before: str, event: Event, seq: int, seal: Mapping[str, Any]) -> bool:
+        try:
+            now = link(before, {**_fields(event), "seq": seq})
+        except (ValueError, TypeError, RecursionError):
+            return False
+        return is_redacted(event.payload) and now == seal.get("seal")
+
+
+def _sealed(event: Event) -> dict[str, Mapping[str, Any]]:
+    said = event.payload.get("events")
+    return {i: s for i, s in said.items() if isinstance(s, Mapping)} if isinstance(said, Mapping) else {}
+
+
 def _split(head: str) -> tuple[int, str]:
     seq, _, digest = head.partition(":")
     return (int(seq), digest) if seq.isdecimal() and digest else (-1, "")
@@ -254,10 +297,10 @@ def _split(head: str) -> tuple[int, str]:
 
 def _first_break(events: Sequence[Event], head: str) -> Verdict | None:
     """The first event that is not as it was written; None when all are, up to the head."""
-    before = START
+    before, chain = START, _Chain(events)
     for place, event in enumerate(events):
-        if not _follows(before, event):
-            return _broken(events, place, before, _split(head))
+        if not chain.follows(before, event):
+            return _broken(events, place, before, _split(head), chain)
         before = event.hash
     end, noted = _split(head)
     last = events[-1].seq if events else 0
@@ -282,13 +325,15 @@ def _ends(events: Sequence[Event], end: int, noted: str) -> bool:
     return any((e.seq, e.hash) == (end, noted) for e in events) or (end, noted) == (0, START)
 
 
-def _broken(events: Sequence[Event], place: int, before: str, head: tuple[int, str]) -> Verdict:
+def _broken(
+    events: Sequence[Event], place: int, before: str, head: tuple[int, str], chain: _Chain
+) -> Verdict:
     """What happened at the first place where the chain does not hold."""
     event = events[place]
     due = events[place - 1].seq + 1 if place else 1
     if place and (events[place - 1].seq, before) == head:
         return _verdict("inserted", event, "was put behind the end of the log")
-    moved = next((e for e in events[place:] if _follows(before, e, seq=due)), None)
+    moved = next((e for e in events[place:] if chain.follows(before, e, seq=due)), None)
     if moved is not None:
         if head[0] >= 0 and len(events) > head[0]:
             return _verdict("inserted", event, f"was put in before event {moved.id}, which was number {due}")
@@ -299,7 +344,7 @@ def _broken(events: Sequence[Event], place: int, before: str, head: tuple[int, s
             0, "removed", due, "", f"{gone} gone; event {event.seq} does not follow from event {due - 1}"
         )
     if place + 1 < len(events):
-        sound = _follows(event.hash, events[place + 1])
+        sound = chain.follows(event.hash, events[place + 1])
     else:
         sound = (event.seq, event.hash) == head
     # those after it were numbered anew, so that the gap is closed, and none of them follows any more
@@ -344,6 +389,11 @@ def _payload(text: str) -> Mapping[str, Any]:
 
 def _what(event: Event, places: Mapping[str, int]) -> str:
     """What was done, in a sentence."""
+    gone = " (its words were forgotten)" if is_redacted(event.payload) else ""
+    return _said(event, places) + gone
+
+
+def _said(event: Event, places: Mapping[str, int]) -> str:
     said = event.payload
     try:
         match event.kind:
@@ -352,13 +402,18 @@ def _what(event: Event, places: Mapping[str, int]) -> str:
             case kinds.UNDO:
                 return f"took back event {places.get(said['undone'], said['undone'])}"
             case kinds.TRACES_ADDED:
-                parts = [f"{said[k]:,} {k}" for k in ("new", "updated", "conflicting", "rejected") if said[k]]
+                counts = ("new", "updated", "conflicting", "rejected", "forgotten")
+                parts = [f"{said[k]:,} {k}" for k in counts if said.get(k)]
                 return f"traces added: {', '.join(parts) or 'none'}"
             case kinds.CLUSTERING_SAVED:
                 return f"clustering “{said['name']}” saved"
             case kinds.REVIEW_STARTED:
                 verb = "review begun by" if "clustering" in said else "reviewers are now"
                 return f"{verb} {', '.join(said['reviewers'])}"
+            case kinds.FORGOTTEN:
+                why = f": {said['reason']}" if said["reason"] else ""
+                whose = " of a user" if said["user"] else ""
+                return f"{len(said['traces']):,} traces{whose} forgotten, {len(said['events']):,} events redacted{why}"
             case kinds.PROMOTION:
                 why = f": {said['reason']}" if said.get("reason") else ""
                 return f"“{said['golden']}” version {said['version']} promoted, {said['examples']:,} examples{why}"

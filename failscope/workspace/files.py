@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
+import tempfile
+import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,25 +20,38 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from failscope.errors import IntegrityError, WorkspaceError
-from failscope.golden.dataset import sync_folder
+from failscope.golden.writing import sync_folder
 from failscope.workspace import schema
 
 if TYPE_CHECKING:
     from failscope.workspace.store import Store
 
+T = TypeVar("T")
+
 PIECE = 8 * 2**20
 """Bytes of a file that one row of the database holds."""
+
+KEPT_HERE = ("traces", "vectors", "clusterings", "golden")
+"""The folders of a workspace."""
+
+_STALE_S = 600.0
+"""Seconds after which a file that was not finished counts as one whose process is dead."""
 
 
 class Files(Protocol):
     """Where a workspace keeps what is too large for a table. A name, as ``"traces/a.parquet"``, is written once."""
 
+    @property
+    def folder(self) -> Path:
+        """The local folder."""
+        ...
+
     def write(self, name: str, table: pa.Table, *, connection: sa.Connection | None = None) -> None:
         """Keep a table; with a connection, as part of its transaction where the files are in the database."""
         ...
 
-    def read(self, name: str) -> pa.Table:
-        """A table that was kept.
+    def read(self, name: str, *, columns: Sequence[str] | None = None) -> pa.Table:
+        """A table that was kept, or these of its columns.
 
         Raises
         ------
@@ -62,22 +78,46 @@ class Files(Protocol):
         """Let the team have what lies in the local folder under a folder's name."""
         ...
 
+    # for deletions: everything else writes a name once --------------------------------------------------------
+
+    def tree(self, under: str) -> list[str]:
+        """The names that lie under a folder's name, in its subfolders too, in order."""
+        ...
+
+    def remove(self, name: str, *, connection: sa.Connection) -> None:
+        """Take a file away for good; one that is not there is no error."""
+        ...
+
+    def change(self, under: str, how: Callable[[Path], T], *, connection: sa.Connection) -> T:
+        """Let ``how`` change files under a folder's name; it is given the folder that they lie in."""
+        ...
+
+    def tidy(self, *, alone: bool = False) -> None:
+        """Give up local copies of what was removed or changed, here or on another machine, and what killed processes
+        left half written; with ``alone``, the caller holds the writers' lock."""
+        ...
+
 
 class Folder:
     """Files on the disk of one machine."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self._folder = folder
+
+    @property
+    def folder(self) -> Path:
+        """The folder."""
+        return self._folder
 
     def write(self, name: str, table: pa.Table, *, connection: sa.Connection | None = None) -> None:
         """Keep a table; when this returns it is on the disk."""
         with whole_file(self.folder / name) as half:
             pq.write_table(table, half, compression="zstd")
 
-    def read(self, name: str) -> pa.Table:
+    def read(self, name: str, *, columns: Sequence[str] | None = None) -> pa.Table:
         """A table that was kept."""
         try:
-            return pq.read_table(self.folder / name)
+            return pq.read_table(self.folder / name, columns=None if columns is None else list(columns))
         except (OSError, pa.ArrowInvalid) as error:
             raise WorkspaceError(
                 f"{self.folder / name} cannot be read ({error}); restore it from a copy"
@@ -95,6 +135,26 @@ class Folder:
     def share(self, under: str, *, connection: sa.Connection) -> None:
         """Nothing to do: nobody else reads here."""
 
+    def tree(self, under: str) -> list[str]:
+        """The name of this file, or of the files in this folder and in those within it, without hidden ones."""
+        home = self.folder / under
+        there = [home] if home.is_file() else [p for p in home.rglob("*") if p.is_file()]
+        parts = (p.relative_to(self.folder).parts for p in there)
+        return sorted("/".join(p) for p in parts if not any(part.startswith(".") for part in p))
+
+    def remove(self, name: str, *, connection: sa.Connection) -> None:
+        """Take a file away for good."""
+        (self.folder / name).unlink(missing_ok=True)
+        sync_folder((self.folder / name).parent)
+
+    def change(self, under: str, how: Callable[[Path], T], *, connection: sa.Connection) -> T:
+        """Let ``how`` change files."""
+        return how(self.folder / under)
+
+    def tidy(self, *, alone: bool = False) -> None:
+        """Take away what killed processes left half written."""
+        sweep(self.folder, at_once=("traces", "golden") if alone else ())
+
 
 class SharedFiles:
     """Files in the database, each brought to a local folder when it is first read; a name never changes its content."""
@@ -102,6 +162,11 @@ class SharedFiles:
     def __init__(self, folder: Path, store: Store) -> None:
         self._local = Folder(folder)
         self._store = store
+
+    @property
+    def folder(self) -> Path:
+        """Where the copies are."""
+        return self._local.folder
 
     def write(self, name: str, table: pa.Table, *, connection: sa.Connection | None = None) -> None:
         """Keep a table; without a connection, in a transaction of its own."""
@@ -112,21 +177,19 @@ class SharedFiles:
         with self._store.writing(alone=False) as own:
             self._put(name, own)
 
-    def read(self, name: str) -> pa.Table:
+    def read(self, name: str, *, columns: Sequence[str] | None = None) -> pa.Table:
         """A table that was kept."""
         path = self._local.folder / name
         if path.exists():
             with suppress(WorkspaceError):
-                return self._local.read(name)
+                return self._local.read(name, columns=columns)
         self._get(name)  # not here yet, or damaged here
-        return self._local.read(name)
+        return self._local.read(name, columns=columns)
 
     def names(self, under: str) -> list[str]:
         """The names in the database that begin so."""
-        name = schema.files.c.name
-        query = sa.select(name).where(name.startswith(under, autoescape=True), schema.files.c.piece == 0)
         with self._store.reading() as connection:
-            return sorted(connection.execute(query).scalars())
+            return self._names_in(under, connection)
 
     def fetch(self, under: str) -> None:
         """Bring the files here that are missing."""
@@ -141,7 +204,11 @@ class SharedFiles:
             path = self._local.folder / name
             if not path.exists():
                 self._get(name)
-            elif [_sha(piece) for piece in _pieces(path)] != digests:
+                continue
+            here = _digests(path)
+            if here != digests and self._is_withdrawn(name, here):
+                self._renew(name)
+            elif here != digests:
                 raise IntegrityError(
                     f"{path} is another one than in {self._store.name}; move it away, and it is fetched again"
                 )
@@ -156,23 +223,103 @@ class SharedFiles:
             if name not in there and not any(part.startswith(".") for part in parts):
                 self._put(name, connection)
 
-    def _put(self, name: str, connection: sa.Connection) -> None:
-        for number, piece in enumerate(_pieces(self._local.folder / name)):
+    def tree(self, under: str) -> list[str]:
+        """The names in the database that begin so."""
+        return self.names(under)
+
+    def remove(self, name: str, *, connection: sa.Connection) -> None:
+        """Take a file out of the database, and have every machine give up its copy."""
+        self._withdraw([name], connection)
+        table = schema.files
+        connection.execute(sa.delete(table).where(table.c.name == name))
+
+    def change(self, under: str, how: Callable[[Path], T], *, connection: sa.Connection) -> T:
+        """Let ``how`` change files, in a folder that is thrown away; every machine then gives up its copies.
+
+        What lies in the local folder stays as it is until ``tidy``: killed before the commit, nothing has changed.
+        """
+        self._local.folder.mkdir(parents=True, exist_ok=True)
+        for left in self._local.folder.glob(
+            ".changing-*"
+        ):  # of a killed process: there is one writer at a time
+            shutil.rmtree(left, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=".changing-", dir=self._local.folder) as away:
+            beside = Folder(Path(away))
+            names = self._names_in(under, connection)
+            for name in names:
+                self._get(name, into=beside.folder, connection=connection)
+            before = {name: _digests(beside.folder / name) for name in names}
+            done = how(beside.folder / under)
+            there = beside.tree(under)
+            changed = [n for n in there if n in before and _digests(beside.folder / n) != before[n]]
+            self._withdraw(changed, connection)
+            table = schema.files
+            for name in changed:
+                connection.execute(sa.delete(table).where(table.c.name == name))
+            for name in (*changed, *sorted(set(there) - set(before))):
+                self._put(name, connection, folder=beside.folder)
+        return done
+
+    def tidy(self, *, alone: bool = False) -> None:
+        """Give up copies of what was removed, and fetch what was changed."""
+        table = schema.withdrawn
+        with self._store.reading() as connection:
+            withdrawn = connection.execute(sa.select(table.c.name).distinct()).scalars().all()
+            there = set(connection.execute(sa.select(schema.files.c.name).distinct()).scalars())
+        for name in withdrawn:
+            path = self._local.folder / name
+            if not path.exists() or not self._is_withdrawn(name, _digests(path)):
+                continue
+            if name in there:
+                self._renew(name)
+            else:
+                path.unlink(missing_ok=True)
+        sweep(self._local.folder, at_once=())
+
+    def _renew(self, name: str) -> None:
+        # what a golden set's folder keeps for itself was worked out from the file as it was
+        for hidden in (self._local.folder / name).parent.parent.glob(".near*"):
+            hidden.unlink(missing_ok=True)
+        self._get(name)
+
+    def _withdraw(self, names: Collection[str], connection: sa.Connection) -> None:
+        table = schema.files
+        for name in names:
+            query = sa.select(table.c.sha256).where(table.c.name == name).order_by(table.c.piece)
+            digests = list(connection.execute(query).scalars())
+            if digests:
+                row = {"name": name, "sha256": _joined(digests)}
+                connection.execute(insert(schema.withdrawn).values(row).on_conflict_do_nothing())
+
+    def _is_withdrawn(self, name: str, digests: Sequence[str]) -> bool:
+        table = schema.withdrawn
+        query = sa.select(table.c.name).where(table.c.name == name, table.c.sha256 == _joined(digests))
+        with self._store.reading() as connection:
+            return connection.execute(query).first() is not None
+
+    @staticmethod
+    def _names_in(under: str, connection: sa.Connection) -> list[str]:
+        name = schema.files.c.name
+        query = sa.select(name).where(name.startswith(under, autoescape=True), schema.files.c.piece == 0)
+        return sorted(connection.execute(query).scalars())
+
+    def _put(self, name: str, connection: sa.Connection, *, folder: Path | None = None) -> None:
+        for number, piece in enumerate(_pieces((folder or self._local.folder) / name)):
             row = {"name": name, "piece": number, "sha256": _sha(piece), "content": piece}
             # two who save one clustering at once write the same: the first one holds
             connection.execute(insert(schema.files).values(row).on_conflict_do_nothing())
 
-    def _get(self, name: str) -> None:
+    def _get(self, name: str, *, into: Path | None = None, connection: sa.Connection | None = None) -> None:
         table = schema.files
         query = sa.select(table.c.sha256, table.c.content).where(table.c.name == name)
         found = False
         with (
-            self._store.reading() as connection,
-            whole_file(self._local.folder / name) as half,
+            nullcontext(connection) if connection else self._store.reading() as source,
+            whole_file((into or self._local.folder) / name) as half,
             half.open("wb") as file,
         ):
             for number in range(2**31):  # a piece at a time: the driver holds a whole answer in memory
-                row = connection.execute(query.where(table.c.piece == number)).first()
+                row = source.execute(query.where(table.c.piece == number)).first()
                 if row is None:
                     break
                 if _sha(row.content) != row.sha256:
@@ -204,6 +351,33 @@ def whole_file(path: Path) -> Iterator[Path]:
     finally:
         with suppress(FileNotFoundError):
             half.unlink()
+
+
+def sweep(folder: Path, *, at_once: Collection[str]) -> None:
+    """Take away files that a killed process left half written; in the folders ``at_once`` however new they are."""
+    for top in KEPT_HERE:
+        for where, folders, names in os.walk(folder / top):
+            for name in [n for n in (*folders, *names) if n.startswith(".") and n.endswith(".half")]:
+                _sweep(Path(where, name), at_once=top in at_once)
+
+
+def _sweep(half: Path, *, at_once: bool) -> None:
+    with suppress(FileNotFoundError):  # another process finished or took it meanwhile
+        if not at_once and time.time() - half.stat().st_mtime < _STALE_S:
+            return
+        if half.is_dir():
+            shutil.rmtree(half, ignore_errors=True)
+        else:
+            half.unlink()
+
+
+def _digests(path: Path) -> list[str]:
+    return [_sha(piece) for piece in _pieces(path)]
+
+
+def _joined(digests: Sequence[str]) -> str:
+    """One hash for a file in pieces; the file's own where it is one piece."""
+    return digests[0] if len(digests) == 1 else _sha("".join(digests).encode())
 
 
 def _pieces(path: Path) -> Iterator[bytes]:

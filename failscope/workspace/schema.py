@@ -82,3 +82,36 @@ sessions = Table(
     Column("plan", Text, nullable=False),
     Column("params", Text, nullable=False),
 )
+
+# who and what was forgotten on request: a trace by its id, a user or a rejected row by a keyed hash (tombstones.py)
+tombstones = Table(
+    "tombstones",
+    metadata,
+    Column("kind", String(10), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("at", String(32), nullable=False),
+)
+
+# the key of those hashes, made by the first deletion
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("name", String(20), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+# deletions that are not finished: what is left to do of each, by the id of its event
+deletions = Table(
+    "deletions",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("todo", Text, nullable=False),
+)
+
+# contents that a file of a team had before a deletion: a machine that holds such a copy gives it up
+withdrawn = Table(
+    "withdrawn",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("sha256", String(64), primary_key=True),
+)

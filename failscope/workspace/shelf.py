@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import sqlalchemy as sa
 
-from failscope.errors import ArgumentError, DataError
+from failscope.errors import ArgumentError, DataError, WorkspaceError
 from failscope.review.events import TRACES_ADDED
-from failscope.traces.table import COLUMNS, REJECTED_COLUMNS, TEXT_COLUMNS, Direction, Traces, text_hash
+from failscope.traces.table import (
+    COLUMNS,
+    REJECTED_COLUMNS,
+    SOURCE_COLUMNS,
+    TEXT_COLUMNS,
+    Direction,
+    Traces,
+    text_hash,
+)
 from failscope.traces.values import as_field
 from failscope.workspace import schema
 from failscope.workspace.files import Files, part_name
 from failscope.workspace.store import Store
+from failscope.workspace.tombstones import TRACE, Tombstones
 
-_PARTS, _REJECTED = "traces/", "traces/rejected/"
+T = TypeVar("T")
+
+PARTS, REJECTED = "traces/", "traces/rejected/"
 _AT_ONCE = 1_000
 """How many ids one statement names; databases have a limit."""
 
@@ -39,12 +52,15 @@ class Added:
         newer value holds. What this log leaves open stays as it was.
     conflicting : tuple of str
         The ids that are there already with another input, output, context or system prompt. The first one holds; nothing is changed.
+    forgotten : int
+        Traces and rejected rows of those whose deletion was asked for (``ws.forget``): they are not taken in again.
     """
 
     new: int = 0
     known: int = 0
     updated: int = 0
     conflicting: tuple[str, ...] = field(default=())
+    forgotten: int = 0
 
     def __repr__(self) -> str:
         text = f"<Added {self.new:,} new · {self.known:,} known · {self.updated:,} updated"
@@ -52,6 +68,8 @@ class Added:
             text += (
                 f" · {len(self.conflicting):,} conflicting (kept as first added), as {self.conflicting[0]!r}"
             )
+        if self.forgotten:
+            text += f" · {self.forgotten:,} forgotten (deletion was asked for; not taken in)"
         return text + ">"
 
 
@@ -74,10 +92,14 @@ class TraceShelf:
             raise DataError(
                 f"trace {twice[0]!r} is there {int((frame.index == twice[0]).sum())} times; ids are unique"
             )
-        ids, part = frame.index, part_name()
-        texts = text_hashes(frame)
+        part = part_name()
         with self.store.writing() as connection:
-            held = _held(connection).reindex(ids)
+            aside = self.is_forgotten(frame.index, frame["user_id"], connection=connection)
+            known = _held(connection)
+            _say_known(frame.index[aside & frame.index.isin(known.index)])
+            frame = frame[~aside]
+            ids, texts = frame.index, text_hashes(frame)
+            held = known.reindex(ids)
             there = held["text_hash"].notna().to_numpy()
             conflicting = there & (held["text_hash"].to_numpy() != texts)
             rows = _row_hashes(frame)
@@ -90,7 +112,7 @@ class TraceShelf:
             keep = ~there | changed
             directions = self._directions(connection, traces.signals, frame[keep])
             if keep.any():
-                self.files.write(_PARTS + part, _to_arrow(frame[keep]), connection=connection)
+                self.files.write(PARTS + part, _to_arrow(frame[keep]), connection=connection)
                 table = schema.traces
                 gone = ids[changed].tolist()
                 for k in range(0, len(gone), _AT_ONCE):
@@ -103,25 +125,50 @@ class TraceShelf:
                 self.store.insert_many(connection, table, named)
             if directions:
                 connection.execute(sa.insert(schema.signals), directions)
+            refused = Tombstones(connection).rows(traces.rejected)
+            rejected = traces.rejected[~refused]
             done = Added(
                 new=int((~there).sum()),
                 known=int((there & ~conflicting & ~changed).sum()),
                 updated=int(changed.sum()),
                 conflicting=tuple(ids[conflicting]),
+                forgotten=int(aside.sum() + refused.sum()),
             )
-            if self._set_aside(traces.rejected, connection) or keep.any():
+            if self._set_aside(rejected, connection) or keep.any():
                 said = {
                     "new": done.new,
                     "updated": done.updated,
                     "conflicting": len(done.conflicting),
-                    "rejected": len(traces.rejected),
+                    "rejected": len(rejected),
                     "part": part,
+                    **({"forgotten": done.forgotten} if done.forgotten else {}),
                 }
                 self.store.append_in(connection, TRACES_ADDED, payload=said)
         return done
 
     def load(self) -> Traces:
         """Every trace as it holds now, in the order of time."""
+        return self._again(self._load)
+
+    def _again(self, read: Callable[[], T]) -> T:
+        """What ``read`` gives; once more where files were rewritten by a deletion between the index and the file."""
+        before = self._deletions()
+        try:
+            return read()
+        except WorkspaceError:
+            if self._deletions() == before:
+                raise
+            return self._again(read)
+
+    def _deletions(self) -> tuple[int, list[str]]:
+        """What changes when a deletion begins, and with each file that it takes away."""
+        with self.store.reading() as connection:
+            query = sa.select(sa.func.count()).select_from(schema.tombstones)
+            count = connection.execute(query).scalar_one()
+            todo = sa.select(schema.deletions.c.todo).order_by(schema.deletions.c.id)
+            return count, list(connection.execute(todo).scalars())
+
+    def _load(self) -> Traces:
         table = schema.traces
         with self.store.reading() as connection:
             counts = connection.execute(
@@ -131,17 +178,64 @@ class TraceShelf:
             # in one state of the index: an update in between moves a trace from one part to another
             parts = [self._part(row.part, row.traces, connection) for row in sorted(counts)]
         if not counts:
-            empty = Traces.from_frame(pd.DataFrame({"trace_id": [], "input": [], "output": []}, dtype="str"))
-            return replace(empty, rejected=self.rejected())
+            return Traces(_nothing(), rejected=self._rejected())
         frame = _joined(parts).sort_values("timestamp", kind="stable", na_position="last")
         signals: dict[str, Direction] = {r.name: r.direction for r in held if r.name in frame}
         others = [c for c in frame.columns if c not in COLUMNS]
-        return Traces(frame[[*COLUMNS, *others]], signals=signals, rejected=self.rejected())
+        return Traces(frame[[*COLUMNS, *others]], signals=signals, rejected=self._rejected())
+
+    def rows(self, trace_ids: Sequence[str]) -> pd.DataFrame:
+        """Those of these traces that are here, in this order, as rows of a traces' frame; other parts are not read."""
+        return self._again(lambda: self._rows_of(trace_ids))
+
+    def _rows_of(self, trace_ids: Sequence[str]) -> pd.DataFrame:
+        table = schema.traces
+        held: dict[str, str] = {}
+        with self.store.reading() as connection:
+            for k in range(0, len(trace_ids), _AT_ONCE):
+                query = sa.select(table.c.trace_id, table.c.part)
+                some = connection.execute(query.where(table.c.trace_id.in_(trace_ids[k : k + _AT_ONCE])))
+                held |= {row.trace_id: row.part for row in some}
+            if not held:
+                return pd.DataFrame(columns=list(COLUMNS))
+            frame = self._rows(pd.Series(held))
+        return frame.loc[[i for i in trace_ids if i in frame.index]]
 
     def text_hashes(self) -> pd.Series:
         """What the index knows of the texts: hash by trace id."""
         with self.store.reading() as connection:
             return _held(connection)["text_hash"]
+
+    def is_forgotten(
+        self,
+        trace_ids: Sequence[str] | pd.Index,
+        user_ids: Sequence[str] | pd.Series | None = None,
+        *,
+        connection: sa.Connection | None = None,
+    ) -> np.ndarray:
+        """Which traces are of somebody who asked for deletion, by their own id or by their user's.
+
+        Parameters
+        ----------
+        trace_ids : (n,) sequence of str
+        user_ids : (n,) sequence of str, optional
+            In the same order; "" where it is not known.
+        connection : sqlalchemy.Connection, optional
+            To ask inside a transaction: what holds under the writers' lock holds until the commit.
+
+        Returns
+        -------
+        (n,) bool array
+        """
+        if connection is not None:
+            return Tombstones(connection).traces(trace_ids, user_ids)
+        with self.store.reading() as own:
+            return Tombstones(own).traces(trace_ids, user_ids)
+
+    def forgotten_ids(self) -> frozenset[str]:
+        """The ids of the traces that were forgotten; of later traces of a forgotten user there is nothing to tell."""
+        with self.store.reading() as connection:
+            return frozenset(Tombstones(connection).names(TRACE))
 
     def _part(self, part: str, count: int, connection: sa.Connection) -> pd.DataFrame:
         """The rows of a part that hold; ``count`` is how many they are."""
@@ -161,7 +255,7 @@ class TraceShelf:
         return _joined(parts)
 
     def _read(self, part: str) -> pd.DataFrame:
-        return self.files.read(_PARTS + part).to_pandas().set_index("trace_id")
+        return self.files.read(PARTS + part).to_pandas().set_index("trace_id")
 
     @staticmethod
     def _directions(
@@ -183,7 +277,10 @@ class TraceShelf:
 
     def rejected(self) -> pd.DataFrame:
         """What could not be read, of every ``add``."""
-        parts = [self.files.read(name).to_pandas() for name in self.files.names(_REJECTED)]
+        return self._again(self._rejected)
+
+    def _rejected(self) -> pd.DataFrame:
+        parts = [self.files.read(name).to_pandas() for name in self.files.names(REJECTED)]
         empty = pd.DataFrame(columns=list(REJECTED_COLUMNS))
         return pd.concat(parts, ignore_index=True) if parts else empty
 
@@ -191,12 +288,32 @@ class TraceShelf:
         """Keep rejected rows; False when there is none, or the same ones are kept already."""
         if rejected.empty:
             return False
+        rejected = rejected.reset_index(drop=True)
         table = _to_arrow(rejected.astype({"file": "str", "reason": "str", "raw": "str"}))
-        name = f"{_REJECTED}{text_hash(rejected.to_json())[:32]}.parquet"
-        if name in self.files.names(_REJECTED):
+        name = rejected_name(rejected)
+        if name in self.files.names(REJECTED):
             return False
         self.files.write(name, table, connection=connection)
         return True
+
+
+def rejected_name(rejected: pd.DataFrame) -> str:
+    """The file of these rejected rows, counted from 0: the same rows, the same name."""
+    return f"{REJECTED}{text_hash(rejected.to_json())[:32]}.parquet"
+
+
+def _say_known(ids: pd.Index) -> None:
+    if len(ids):
+        warnings.warn(
+            f"{len(ids):,} traces of this log are here already, and it says that they are of a user who asked for "
+            f"deletion, as {ids[0]!r}; forget them too: ws.forget(trace_ids={ids[:3].tolist()!r}, by=...)",
+            stacklevel=5,
+        )
+
+
+def _nothing() -> pd.DataFrame:
+    columns = pd.DataFrame({"trace_id": [], "input": [], "output": []}, dtype="str")
+    return Traces.from_frame(columns).frame
 
 
 def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -227,7 +344,7 @@ def _row_hashes(frame: pd.DataFrame) -> np.ndarray:
     """One hash a row over the columns that it fills, whatever other rows, other columns or their order."""
     sums = np.zeros(len(frame), dtype=np.uint64)
     for column in frame.columns:
-        if column in ("source_file", "source_line"):
+        if column in SOURCE_COLUMNS:
             continue  # where a row was read from is not what it says
         values = frame[column]
         filled = values.notna().to_numpy()
@@ -249,7 +366,7 @@ def _row_hashes(frame: pd.DataFrame) -> np.ndarray:
 def _filled(frame: pd.DataFrame, older: pd.DataFrame) -> pd.DataFrame:
     """The frame, with what it leaves open of a trace taken from the trace's older row."""
     out = frame.copy()
-    for name in older.columns:
+    for name in (c for c in older.columns if c not in SOURCE_COLUMNS):
         past = older[name].reindex(frame.index)
         if name not in out:
             out[name] = past.fillna("") if isinstance(older[name].dtype, pd.StringDtype) else past
@@ -263,7 +380,19 @@ def _filled(frame: pd.DataFrame, older: pd.DataFrame) -> pd.DataFrame:
                 if out[name].dtype != older[name].dtype
                 else merged.astype(older[name].dtype)
             )
-    return out
+    return _with_source(out, older)
+
+
+def _with_source(frame: pd.DataFrame, older: pd.DataFrame) -> pd.DataFrame:
+    """The frame, with where a row was first read from if it came from no file now; file, line and hash go together."""
+    held = frame.index.isin(older.index)
+    named = (frame["source_file"] != "").to_numpy() if "source_file" in frame else np.zeros(len(frame), bool)
+    for name in (c for c in SOURCE_COLUMNS if c in older):
+        blank = 0 if name == "source_line" else ""
+        now = frame[name] if name in frame else pd.Series(blank, index=frame.index)
+        past = older[name].reindex(frame.index).fillna(blank)
+        frame[name] = now.where(named | ~held, past).astype(older[name].dtype)
+    return frame
 
 
 def _held(connection: sa.Connection) -> pd.DataFrame:

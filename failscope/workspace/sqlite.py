@@ -58,6 +58,17 @@ class SQLite:
         """Write into the header that the file is ours."""
         connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
 
+    def scrub(self) -> bool:
+        """Leave no byte of what was deleted in the file or its log; False while another process is reading."""
+        connection = self.engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            cursor.execute("VACUUM")
+            busy = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            return not busy
+        finally:
+            connection.close()
+
     def explain(self, error: Exception) -> WorkspaceError:
         """What went wrong, in our words."""
         message = str(error.orig if isinstance(error, exc.DBAPIError) else error)
@@ -116,6 +127,9 @@ def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # the driver begins no transaction by itself; _on_begin does
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(
+        "PRAGMA secure_delete = ON"
+    )  # what a deletion removes is overwritten, not just unlisted
 
 
 def _on_begin(connection: sa.Connection) -> None:

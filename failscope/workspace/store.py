@@ -17,12 +17,13 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from failscope.errors import IntegrityError, NewerWorkspaceError, UnreachableWorkspaceError
+from failscope.errors import IntegrityError, NewerWorkspaceError, NotFoundError, UnreachableWorkspaceError
 from failscope.review.events import SHARED, Event
 from failscope.traces.table import encodable
 from failscope.workspace import schema
 from failscope.workspace.chain import link
 from failscope.workspace.postgres import Postgres
+from failscope.workspace.redaction import REFUSED, about, has_words
 from failscope.workspace.sqlite import SQLite
 
 T = TypeVar("T")
@@ -31,6 +32,7 @@ WAIT_S = 10.0
 """How long a write waits for another one, or the log for a server that is gone, before it says so."""
 
 _BETWEEN_TRIES_S = 0.25
+_AT_ONCE = 1_000  # ids that one statement names; databases have a limit
 
 _COLUMNS = tuple(schema.events.c[field.name] for field in fields(Event))
 _PAYLOAD = [column.name for column in _COLUMNS].index("payload")
@@ -140,9 +142,17 @@ class Store:
         payload: Mapping[str, Any] | None = None,
         event_id: str | None = None,
     ) -> Event:
-        """Add one event as part of a larger transaction, which holds the writers' lock."""
+        """Add one event as part of a larger transaction, which holds the writers' lock.
+
+        Raises
+        ------
+        NotFoundError
+            Words about a trace that was forgotten: somebody had it open before the deletion.
+        """
         from failscope import __version__
 
+        if kind in REFUSED and payload and has_words(payload):
+            self._check_not_forgotten(connection, about(trace_id, payload))
         head = connection.execute(sa.select(schema.head.c.seq, schema.head.c.hash)).one_or_none()
         if head is None:
             raise IntegrityError(
@@ -165,6 +175,23 @@ class Store:
         connection.execute(sa.insert(schema.events).values({**row, "payload": said}))
         connection.execute(sa.update(schema.head).values(seq=row["seq"], hash=row["hash"]))
         return Event(**row)
+
+    @staticmethod
+    def _check_not_forgotten(connection: sa.Connection, trace_ids: set[str]) -> None:
+        table, ids, gone = schema.tombstones, sorted(trace_ids), None
+        for k in range(0, len(ids), _AT_ONCE):
+            some = (table.c.kind == "trace") & table.c.name.in_(ids[k : k + _AT_ONCE])
+            gone = gone or connection.execute(sa.select(table.c.name, table.c.at).where(some)).first()
+        if gone is not None:
+            raise NotFoundError(
+                f"trace {gone.name!r} was forgotten on {gone.at[:10]}: its user asked for deletion, so no words about "
+                f"it are kept; open the review again, which then is without it"
+            )
+
+    def scrub(self) -> bool:
+        """Leave nothing of what was deleted in the database's own files; False where others kept it from doing so."""
+        with self._translated():
+            return self._database.scrub()
 
     @staticmethod
     def _find(connection: sa.Connection, event_id: str) -> Event | None:

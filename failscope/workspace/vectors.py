@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import sqlalchemy as sa
 
+from failscope.errors import WorkspaceError
 from failscope.workspace.files import Files, part_name
 
 
@@ -24,7 +26,12 @@ class VectorStore:
         wanted = pa.array(sorted(set(hashes)), type=pa.string())
         found: dict[str, np.ndarray] = {}
         for part in self.files.names(_folder(embedder)):
-            table = self.files.read(part)
+            try:
+                table = self.files.read(part)
+            except WorkspaceError:
+                if part in self.files.names(_folder(embedder)):
+                    raise
+                return self.get(embedder, hashes)  # a deletion wrote the part anew meanwhile
             table = table.filter(pc.is_in(table["hash"], value_set=wanted))
             if not len(table):
                 continue
@@ -41,6 +48,27 @@ class VectorStore:
         values = pa.FixedSizeListArray.from_arrays(pa.array(matrix.ravel()), matrix.shape[1])
         table = pa.table({"hash": pa.array(list(vectors), type=pa.string()), "vector": values})
         self.files.write(_folder(embedder) + part_name(), table)
+
+
+def forget_vectors(files: Files, hashes: Collection[str], *, connection: sa.Connection) -> tuple[int, int]:
+    """Write every part anew that holds a vector of these texts, without them; how many vectors, and parts, there were.
+
+    Killed between the new part and the old one's end it leaves the kept vectors twice, which changes nothing.
+    """
+    unwanted = pa.array(sorted(hashes), type=pa.string())
+    vectors = parts = 0
+    for name in files.tree("vectors/") if hashes else ():
+        table = files.read(name)
+        hit = pc.is_in(table["hash"], value_set=unwanted)
+        count = int(pc.sum(hit).as_py() or 0)
+        if not count:
+            continue
+        if count < len(table):
+            kept = f"{name.rpartition('/')[0]}/{part_name()}"
+            files.write(kept, table.filter(pc.invert(hit)), connection=connection)
+        files.remove(name, connection=connection)
+        vectors, parts = vectors + count, parts + 1
+    return vectors, parts
 
 
 def _folder(embedder: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import pyarrow as pa
@@ -18,35 +18,38 @@ import sqlalchemy as sa
 
 from failscope.errors import (
     ArgumentError,
-    IntegrityError,
     NotAWorkspaceError,
     NotFoundError,
     ReadOnlyWorkspaceError,
     WorkspaceError,
 )
-from failscope.golden.dataset import GoldenSet, versions
-from failscope.golden.promotion import promote_cases
+from failscope.golden.dataset import GoldenSet
+from failscope.golden.desk import Desk
+from failscope.golden.gate import Gate
+from failscope.golden.versions import MAIN
 from failscope.report.report import EARLIER, Report, make_report
 from failscope.review import events as kinds
 from failscope.review import taxonomy
 from failscope.review.assignment import OVERLAP, checked_overlap
-from failscope.review.events import Event
 from failscope.review.ledger import Ledger
 from failscope.review.matching import match_weeks
 from failscope.review.modes import FailureMode, describe_mode, registry, say_match, words_of
 from failscope.review.movements import Movements
 from failscope.review.plan import PLAN_COLUMNS, ReviewPlan
 from failscope.review.rubric import Rubric, adoption
-from failscope.review.session import Session, proposal_frame, propose
+from failscope.review.session import Session, propose
 from failscope.review.taxonomy import Taxonomy
-from failscope.review.wording import id_list, set_name, short_name
+from failscope.review.wording import id_list, short_name
 from failscope.surface.clustering import Clustering
-from failscope.traces.table import Traces, encodable
+from failscope.traces.table import Traces
 from failscope.workspace import schema
 from failscope.workspace.audit import Audit
 from failscope.workspace.files import Files, Folder, SharedFiles
+from failscope.workspace.forgetting import Forgotten, forget, resume
+from failscope.workspace.goldens import Goldens
 from failscope.workspace.modes import members_of, modes_frame
 from failscope.workspace.postgres import parse
+from failscope.workspace.roles import Roles
 from failscope.workspace.shelf import Added, TraceShelf, text_hashes
 from failscope.workspace.store import Store, now, to_json
 from failscope.workspace.vectors import VectorStore
@@ -109,6 +112,7 @@ class Workspace:
             mark.write_text(self.log.name + "\n", encoding="utf-8")
         self._files: Files = SharedFiles(self.path, self.log) if address else Folder(self.path)
         self._shelf = TraceShelf(self._files, self.log)
+        resume(self._shelf)
         self._name = self.log.name if address else str(self.path)
 
     # traces --------------------------------------------------------------------------------------------------
@@ -445,99 +449,181 @@ class Workspace:
 
     # golden sets ---------------------------------------------------------------------------------------------
 
+    def set_role(self, person: str, role: str, *, by: str) -> None:
+        """Make somebody a ``"curator"``, who promotes, or a ``"reviewer"``, who proposes.
+
+        Anybody may name the first curator; from then on a curator does. Without any, whoever is not a reviewer of some
+        review may promote.
+        """
+        self._goldens.roles.set(person, role, by=by)
+
+    def roles(self) -> pd.DataFrame:
+        """Who was given which role: index ``person``; ``role, by, at``."""
+        return self._goldens.roles.frame()
+
     def propose(self, name: str, trace_ids: Iterable[str], *, reviewer: str, reason: str = "") -> str:
         """Put traces forward for a golden set; a curator promotes them."""
         ids = id_list(trace_ids)
-        self.traces().take(ids)
+        missing = [i for i in ids if i not in self._shelf.rows(ids).index]
+        if missing:
+            raise NotFoundError(f"no trace {missing[0]!r} in this workspace")
         return propose(self.log, name, ids, reviewer=reviewer, reason=reason)
 
     def proposals(self, name: str | None = None) -> pd.DataFrame:
-        """What waits for a curator: ``golden, trace_id, reviewer, reason, session, at``, one row a trace."""
-        events = [e for e in self._standing(kinds.PROPOSAL) if name in (None, e.payload["golden"])]
-        frame = proposal_frame(events)
-        here = {g: set(self.golden(g).trace_ids) for g in self.golden_sets() if g in set(frame["golden"])}
-        waits = [row.trace_id not in here.get(row.golden, ()) for row in frame.itertuples()]
-        return frame[waits].reset_index(drop=True)
+        """What is not in a golden set yet: ``golden, trace_id, reviewer, reason, session, at, status, question``.
 
-    def promote(self, name: str, *, curator: str, reason: str = "") -> GoldenSet:
-        """Make a new version of a golden set out of its proposals and what was said of those traces since.
+        One row for each trace of each proposal. ``status`` is ``"waiting"``, ``"accepted"``, ``"sent back"`` or
+        ``"rejected"``; ``question`` says why for the last two.
+        """
+        return self._goldens.proposals(name)
+
+    def desk(self, name: str, *, branch: str = MAIN, gate: Gate | None = None) -> Desk:
+        """The curator's desk of a golden set: what is proposed, with its evidence, to accept, edit, send back or reject."""
+        return self._goldens.desk(name, branch=branch, gate=gate)
+
+    def promote(
+        self,
+        name: str,
+        *,
+        curator: str,
+        reason: str = "",
+        trace_ids: Iterable[str] | None = None,
+        branch: str = MAIN,
+        waive: Mapping[str, str] | None = None,
+        gate: Gate | None = None,
+    ) -> GoldenSet:
+        """Make a new version of a golden set out of the proposed cases that its gate lets pass.
+
+        Cases of earlier versions of which something else was said since are looked at again. What the gate refuses
+        stays proposed: a warning names it, ``golden.refused`` has it, ``ws.desk(name).check()`` tells why.
+
+        Parameters
+        ----------
+        name : str
+        curator : str
+            Somebody who may promote; see ``set_role``.
+        reason : str
+            Of this version.
+        trace_ids : iterable of str, optional
+            Only these of the proposed; default: all that wait or were accepted.
+        branch : str
+            One that is not there yet begins at the newest version of ``"main"``.
+        waive : mapping of str to str, optional
+            Check -> the reason for which it is waived for those cases that it would refuse; kept in their provenance.
+        gate : Gate, optional
+            With other thresholds.
 
         Returns
         -------
         GoldenSet
             The new version; the newest one there is when nothing is different.
-        """
-        set_name(name)
-        twin = [n for n in self.golden_sets() if n != name and n.casefold() == name.casefold()]
-        if twin:
-            raise ArgumentError(
-                f"golden set {name!r} and {twin[0]!r} are one folder on some systems; use {twin[0]!r}"
-            )
-        proposed = [e for e in self._standing(kinds.PROPOSAL) if e.payload["golden"] == name]
-        ids = list(dict.fromkeys(t for e in proposed for t in e.payload["trace_ids"]))
-        if not ids:
-            raise NotFoundError(
-                f"nothing is proposed for {name!r}; {_listed(self.golden_sets())}; "
-                f"propose first: ws.propose({name!r}, trace_ids, reviewer=...)"
-            )
-        traces, sayings = self.traces(), self._sayings(ids)
-        sessions = {n: self._open(n, traces) for n in dict.fromkeys(e.session for e in sayings if e.session)}
-        # one curator at a time, on whatever machine: the next version follows the newest one that anybody made
-        with self.log.writing() as connection:
-            self._files.fetch(f"golden/{name}/")
-            golden = promote_cases(
-                self.path / "golden" / name,
-                traces=traces.take(ids),
-                proposals=proposed,
-                sayings=sayings,
-                ledger=self._ledger_of_all,
-                sessions=sessions,
-                curator=short_name(curator, "curator"),
-                reason=encodable(str(reason)),
-            )
-            self._files.share(f"golden/{name}/", connection=connection)
-            # by the log and not by whether this call wrote it: a process may have been killed between the two
-            if golden.sha256 not in {said["sha256"] for said in self._promotions(name)}:
-                about = golden.manifest
-                said = {
-                    "golden": name,
-                    "version": golden.version,
-                    "examples": len(golden),
-                    "sha256": golden.sha256,
-                    "reason": about["reason"],
-                }
-                self.log.append_in(connection, kinds.PROMOTION, actor=about["curator"], payload=said)
-        return golden
 
-    def golden(self, name: str, version: int | None = None) -> GoldenSet:
-        """One version of a golden set, the newest unless a number is given.
+        Raises
+        ------
+        RoleError
+            Not a curator.
+        GateError
+            There are cases, and the gate refuses all of them; ``.report`` says why.
+        """
+        return self._goldens.promote(
+            name,
+            curator=curator,
+            reason=reason,
+            trace_ids=None if trace_ids is None else id_list(trace_ids),
+            branch=branch,
+            waive=waive,
+            gate=gate,
+        )
+
+    def retire(
+        self, name: str, example_ids: Iterable[str], *, curator: str, reason: str, branch: str = MAIN
+    ) -> GoldenSet:
+        """Make a new version without some examples; earlier ones keep them, and the reason stays in the manifest."""
+        return self._goldens.retire(name, example_ids, curator=curator, reason=reason, branch=branch)
+
+    def merge(
+        self,
+        name: str,
+        theirs: str | os.PathLike[str],
+        *,
+        curator: str,
+        reason: str = "",
+        branch: str = MAIN,
+        prefer: Literal["ours", "theirs"] | Mapping[str, Literal["ours", "theirs"]] | None = None,
+    ) -> GoldenSet:
+        """Bring a branch, or the versions that another copy of the set has, into a branch of this one.
+
+        Parameters
+        ----------
+        theirs : str or Path
+            The name of a branch, or the folder of the copy, as ``"../other-clone/golden/refunds"``.
+        prefer : ``"ours"``, ``"theirs"`` or a mapping of example id to one of them, optional
+            Whose word holds for an example that both sides changed.
+
+        Raises
+        ------
+        MergeError
+            Both sides changed an example, and ``prefer`` does not say whose word holds; nothing was written.
+        """
+        return self._goldens.merge(
+            name,
+            theirs,
+            curator=curator,
+            reason=reason,
+            branch=branch,
+            prefer=prefer,
+        )
+
+    def golden(self, name: str, version: int | None = None, *, branch: str = MAIN) -> GoldenSet:
+        """One version of a golden set, the newest of its branch unless a number is given.
 
         Raises
         ------
         IntegrityError
             It is not what was promoted, or a version that the log knows is gone.
         """
-        folder = self.path / "golden" / set_name(name)
-        self._files.fetch(f"golden/{name}/")
-        there, promoted = versions(folder), self._promotions(name)
-        if not there and not promoted:
-            raise NotFoundError(f"no golden set {name!r}; {_listed(self.golden_sets())}")
-        gone = [said["version"] for said in promoted if said["version"] not in there]
-        if gone:
-            raise IntegrityError(
-                f"{folder} has lost version {gone[-1]}, which was promoted; restore it from a copy"
-            )
-        golden = GoldenSet.open(folder, version)
-        logged = {said["version"]: said["sha256"] for said in promoted}
-        if logged.get(golden.version, golden.sha256) != golden.sha256:
-            raise IntegrityError(f"{golden.folder} is another one than was promoted; restore it from a copy")
-        return golden
+        return self._goldens.open(name, version, branch=branch)
 
     def golden_sets(self) -> list[str]:
         """The names of the golden sets."""
-        folder = self.path / "golden"
-        here = (p.name for p in folder.iterdir() if versions(p)) if folder.is_dir() else ()
-        return sorted({*here, *(name.split("/")[1] for name in self._files.names("golden/"))})
+        return self._goldens.names()
+
+    def forget(
+        self,
+        *,
+        user_id: str | None = None,
+        trace_ids: Iterable[str] | None = None,
+        by: str = "deletion request",
+        reason: str = "",
+        remember: bool = False,
+    ) -> Forgotten:
+        """Remove the texts of a user, or of some traces, everywhere in this workspace; what stays keeps counts and hashes true.
+
+        Traces, what was said of them, vectors, rejected rows and golden examples are rewritten without the texts; each
+        example leaves a tombstone, so that ``golden.verify()`` and ``ws.audit().verify()`` still hold. The same traces
+        are not taken in again. Doing it twice changes nothing more; one that was interrupted is finished by the next call.
+
+        Parameters
+        ----------
+        user_id : str, optional
+            Everything of this user, also what comes later; kept as a keyed hash only.
+        trace_ids : iterable of str, optional
+            These traces.
+        by : str
+            Who does it.
+        reason : str
+            Kept in the log; name nobody in it.
+        remember : bool
+            Block a user of whom there is nothing here yet, in place of an error.
+
+        Returns
+        -------
+        Forgotten
+            What was removed, and in ``beyond`` what no program here can reach.
+        """
+        return forget(
+            self._shelf, by=by, user_id=user_id, trace_ids=trace_ids, reason=reason, remember=remember
+        )
 
     # ---------------------------------------------------------------------------------------------------------
 
@@ -549,18 +635,20 @@ class Workspace:
     def _ledger_of_all(self) -> Ledger:
         return Ledger(self.log)
 
-    def _standing(self, kind: str) -> list[Event]:
-        self._ledger_of_all.refresh()
-        return self._ledger_of_all.standing(kind)
+    @cached_property
+    def _goldens(self) -> Goldens:
+        def reviewers() -> Iterable[str]:
+            return {self._ledger().name(who) for people in self.reviews()["reviewers"] for who in people}
 
-    def _sayings(self, trace_ids: Sequence[str]) -> list[Event]:
-        """Every standing event that says something of one of these traces, oldest first."""
-        ids = set(trace_ids)
-        said = [
-            e for kind in (kinds.ANNOTATION, kinds.TRACE_TAGS, kinds.PROPOSAL) for e in self._standing(kind)
-        ]
-        mine = [e for e in said if e.trace_id in ids or ids.intersection(e.payload.get("trace_ids", ()))]
-        return sorted(mine, key=lambda e: e.seq)
+        return Goldens(
+            self.path,
+            log=self.log,
+            files=self._files,
+            shelf=self._shelf,
+            roles=Roles(self.log, self._ledger, reviewers),
+            ledger=self._ledger,
+            session=lambda review: self._open(review, self.traces()),
+        )
 
     def _keep(self, found: Clustering) -> None:
         """Write a clustering's file, after a look whether it is of the texts that this workspace has."""
@@ -655,12 +743,6 @@ class Workspace:
         here = traces.frame.index.get_indexer(frame.index) >= 0
         gone, frame = frame.index[~here].tolist(), frame[here]
         return Clustering.restore(traces, frame, json.loads(meta)), gone
-
-    def _promotions(self, name: str) -> list[Mapping[str, Any]]:
-        """What the log says was promoted into a golden set."""
-        return [
-            e.payload for e in self.log.read() if e.kind == kinds.PROMOTION and e.payload["golden"] == name
-        ]
 
     def __repr__(self) -> str:
         return f"<Workspace {self._name!r} · {self._counts()}>"

@@ -195,7 +195,7 @@ def test_the_audit_says_who_did_what_under_which_rubric_and_plan(home, ws, sessi
     ws.log.append(
         "rubric_adopted", actor="cleo", session="2026-W23", payload={"name": "support", "version": 2}
     )
-    session.annotate("t002", reviewer="ben", failure_modes=["<b>x</b>"], note="n")
+    session.annotate("t002", reviewer="ben", failure_modes=["<b>x</b>"], expected_output="n")
     session.propose("refunds", ["t002"], reviewer="ben", reason="new")
     ws.promote("refunds", curator="cleo", reason="audit")
     frame = home.open().audit().frame
@@ -206,7 +206,7 @@ def test_the_audit_says_who_did_what_under_which_rubric_and_plan(home, ws, sessi
         "“refusal” on 't001'",
         "took back event 4",
         "rubric adopted: name support, version 2",
-        "“<b>x</b>” and a note on 't002'",
+        "“<b>x</b>” and an expected output on 't002'",
         "1 proposed for “refunds”",
         "“refunds” version 1 promoted, 1 examples: audit",
     ]
@@ -223,8 +223,9 @@ def test_the_audit_says_who_did_what_under_which_rubric_and_plan(home, ws, sessi
 def test_events_written_before_the_chain_are_chained_when_the_workspace_is_opened(home, log):
     before = [(e.seq, e.id, e.payload) for e in log.read()]
     log.close()
-    for statement in ("DROP TABLE head", "DROP TABLE files", "ALTER TABLE events DROP COLUMN hash"):
-        home.sql(statement)
+    for table in ("head", "files", "tombstones", "secrets", "deletions", "withdrawn"):
+        home.sql(f"DROP TABLE {table}")
+    home.sql("ALTER TABLE events DROP COLUMN hash")
     home.sql("UPDATE alembic_version SET version_num = '0001'")
     ws = home.open()
     assert [(e.seq, e.id, e.payload) for e in ws.log.read()] == before
