@@ -37,7 +37,8 @@ ask                       with                                        answer
 ``away``                  ``reviewer, away``                          the revision
 ========================  ==========================================  =======================================
 
-The last nine are in ``team``. While a review is blind no answer holds anything that others said: see ``sight``.
+The last nine are in ``team``. While a review is blind no answer holds anything that others said: see ``sight``. What is
+asked at a curator's desk is in ``desk``.
 
 Python tells without being asked with ``{"push": "open" | "select" | "walk" | "color" | "state", ...}``. A row is a
 place in ``found.trace_ids``, fixed for the life of one widget; everything that is kept is kept by ``trace_id``.
@@ -48,7 +49,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, cast
 
 import anywidget
 import numpy as np
@@ -56,6 +57,7 @@ import pandas as pd
 import traitlets
 
 from failscope.errors import ArgumentError, FailscopeError, NotFoundError
+from failscope.golden.desk import Desk
 from failscope.review.session import Session
 from failscope.surface.clustering import Clustering
 from failscope.workbench.asked import asked_row, asked_rows
@@ -75,10 +77,11 @@ class Workbench(anywidget.AnyWidget):
 
     Parameters
     ----------
-    session : Session or Clustering
-        A review to work on, or a clustering to look at only: tags need a review to belong to.
+    session : Session, Clustering or Desk
+        A review to work on; a clustering to look at only, since tags need a review to belong to; or a curator's desk
+        (``ws.desk("refunds")``), which has a face of its own, see ``failscope.workbench.desk``.
     reviewer : str, optional
-        Who reads; may be left out when the session has one reviewer.
+        Who reads; may be left out when the session has one reviewer. At a desk: who looks, anybody's name.
     height : int
         In pixels.
 
@@ -104,9 +107,23 @@ class Workbench(anywidget.AnyWidget):
 
     height = traitlets.Int(720, help="Height of the workbench in pixels, 360 to 2400.").tag(sync=True)
 
+    def __new__(cls, session: Session | Clustering | Desk, **kwargs: Any) -> Self:
+        """A desk has a face of its own."""
+        if isinstance(session, Desk):
+            from failscope.workbench.desk import DeskWorkbench
+
+            return cast(Self, super().__new__(DeskWorkbench, session, **kwargs))
+        return super().__new__(cls, session, **kwargs)
+
     def __init__(
-        self, session: Session | Clustering, *, reviewer: str | None = None, height: int = 720
+        self, session: Session | Clustering | Desk, *, reviewer: str | None = None, height: int = 720
     ) -> None:
+        self._begin(session, reviewer)
+        super().__init__(height=height)
+        self.on_msg(self._answer)
+
+    def _begin(self, session: Session | Clustering | Desk, reviewer: str | None) -> None:
+        assert not isinstance(session, Desk)  # that is another class
         self._session = None if isinstance(session, Clustering) else session
         who = _reviewer(session, reviewer)
         self._found: Clustering = session if isinstance(session, Clustering) else session.clustering
@@ -124,8 +141,6 @@ class Workbench(anywidget.AnyWidget):
         self._selected = np.empty(0, dtype=np.uint32)
         self._by = "cluster"
         self._focus: int | None = None
-        super().__init__(height=height)
-        self.on_msg(self._answer)
 
     # what a notebook calls -------------------------------------------------------------------------------------
 

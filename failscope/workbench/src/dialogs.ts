@@ -1,19 +1,23 @@
 // What lies over the panes: the page of keys, and the line that asks the reader for a name.
 
 import { fill, h, kbd } from "./dom";
-import { HELP } from "./keys";
+import { HELP, type HelpPart } from "./keys";
 
 export class Dialogs {
   readonly prompt = h("form", { class: "fs-prompt", hidden: true });
   readonly help = h("div", { class: "fs-help", role: "dialog", "aria-modal": "true", "aria-label": "Keys", hidden: true, tabindex: -1 });
 
   /** @param done gives the focus back to the workbench */
-  constructor(private readonly done: () => void) {}
+  constructor(
+    private readonly done: () => void,
+    private readonly parts: HelpPart[] = HELP,
+    private readonly foot = "What you say is saved at once, under your name. Hollow points on the map are read; grey ones have no value or are not selected.",
+  ) {}
 
   /** Ask for one line of text; `answer` hears it when it is not empty. */
-  ask(label: string, action: string, value: string, choices: string[], answer: (text: string) => void): void {
+  ask(label: string, action: string, value: string, choices: string[], answer: (text: string) => void, longest = 120): void {
     const id = `fs-${Math.random().toString(36).slice(2, 8)}`;
-    const input = h("input", { class: "fs-input", type: "text", "aria-label": label, list: id, autocomplete: "off", maxlength: 120 });
+    const input = h("input", { class: "fs-input", type: "text", "aria-label": label, list: id, autocomplete: "off", maxlength: longest });
     input.value = value;
     fill(
       this.prompt,
@@ -69,11 +73,11 @@ export class Dialogs {
         h(
           "div",
           { class: "fs-help-columns" },
-          ...HELP.map(({ title, rows }) =>
+          ...this.parts.map(({ title, rows }) =>
             h("section", {}, h("h4", {}, title), h("dl", {}, ...rows.filter((r) => !(looking && r.writes)).flatMap((r) => [h("dt", {}, ...r.keys.map((k) => h("kbd", {}, k))), h("dd", {}, r.does)]))),
           ),
         ),
-        h("p", { class: "fs-quiet" }, "What you say is saved at once, under your name. Hollow points on the map are read; grey ones have no value or are not selected."),
+        h("p", { class: "fs-quiet" }, this.foot),
       ),
     );
     this.help.hidden = false;

@@ -17,7 +17,12 @@ export type Action =
   | { tagGroup: number };
 
 /** For the help page: keys, and what they do; `writes` is left out where nothing can be written. */
-export const HELP: { title: string; rows: { keys: string[]; does: string; writes?: true }[] }[] = [
+export interface HelpPart {
+  title: string;
+  rows: { keys: string[]; does: string; writes?: true }[];
+}
+
+export const HELP: HelpPart[] = [
   {
     title: "Read",
     rows: [

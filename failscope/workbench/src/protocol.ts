@@ -216,7 +216,9 @@ export type Push =
   | { push: "select" }
   | ({ push: "walk" } & WalkSaid)
   | { push: "color"; by: string }
-  | { push: "state" };
+  | { push: "state" }
+  | { push: "open_case"; case: string }
+  | { push: "choose"; cases: string[] };
 
 /** The part of anywidget's model that is used. */
 export interface Model {

@@ -1,19 +1,11 @@
 // The reading pane: one trace at a time, its texts first, then what the reader says of it.
 
 import { bdi, fill, h, kbd, prose } from "./dom";
+import { compared, LABELS, textPart } from "./pieces";
 import type { Mark, Nearest, Piece, Suggestion, Trace } from "./protocol";
 import type { Scorer } from "./scorer";
-import { count, diffWords, foldAt, oneLine, phrasePattern, plural, prettyJson } from "./text";
+import { ALIKE, count, diffWords, MOST_TOKENS, oneLine, phrasePattern } from "./text";
 import { decisionSaid } from "./words";
-
-const LABELS: Record<string, string> = {
-  system_prompt: "System prompt", input: "Input", output: "Output", context: "Context", error: "Error",
-  user: "User", assistant: "Assistant", system: "System prompt", tool: "Tool",
-};
-const FOLD: Record<string, number> = { output: 6000, assistant: 6000, input: 3000, user: 3000, context: 500, system_prompt: 300, system: 300 };
-const MORE_STEP = 200_000;
-/** Below this share of common words a difference word by word cannot be read. */
-const ALIKE = 0.3;
 
 export interface ReadingEvents {
   next(): void;
@@ -338,59 +330,8 @@ export class ReadingPane {
   }
 
   private text(label: string, name: string, kind: string, piece: Piece, answer = name === "output"): HTMLElement {
-    const body = h("div", { class: "fs-text" });
-    const foot = h("div", { class: "fs-more" });
     const row = this.trace!.row;
-    let held = piece.text;
-    let shown = foldAt(held, FOLD[kind] ?? 1500);
-    let pretty = piece.text.length === piece.total ? prettyJson(piece.text) : null;
-    const isJson = pretty !== null;
-    const draw = () => {
-      const text = pretty ?? held;
-      const visible = text.slice(0, pretty ? foldAt(text, FOLD[kind] ?? 1500) : shown);
-      body.classList.toggle("fs-json", pretty !== null);
-      fill(body, piece.total === 0 ? h("p", { class: "fs-nothing" }, "The output is empty.") : prose(pretty && expanded ? text : visible, this.pattern));
-      drawFoot(pretty ? (expanded ? text.length : visible.length) : shown, pretty ? text.length : piece.total);
-    };
-    let expanded = false;
-    const drawFoot = (from: number, total: number) => {
-      fill(foot);
-      if (from >= total) return;
-      const left = total - from;
-      const label = left <= MORE_STEP ? `Show all ${count(total)} characters` : `Show ${count(MORE_STEP)} more of ${count(total)} characters`;
-      foot.append(h("button", { class: "fs-link", type: "button", onclick: () => void grow() }, label));
-    };
-    const grow = async () => {
-      this.scroll.focus();
-      expanded = true;
-      if (!pretty) {
-        const goal = Math.min(piece.total, shown + MORE_STEP);
-        if (held.length < goal) {
-          fill(foot, h("span", { class: "fs-quiet" }, "Reading on…"));
-          try {
-            held += (await this.events.more(row, name, held.length)).text;
-          } catch (error) {
-            fill(foot, h("span", { class: "fs-wrong" }, (error as Error).message));
-            return;
-          }
-        }
-        shown = Math.min(held.length, goal);
-      }
-      draw();
-    };
-    draw();
-    const toggle = isJson
-      ? h("button", {
-          class: "fs-link", type: "button", "aria-pressed": "true",
-          onclick: (e: MouseEvent) => {
-            pretty = pretty === null ? prettyJson(piece.text) : null;
-            (e.currentTarget as HTMLElement).textContent = pretty === null ? "As JSON" : "As written";
-            draw();
-          },
-        }, "As written")
-      : null;
-    const size = piece.total > 400 ? h("span", { class: "fs-quiet" }, plural(piece.total, "character")) : null;
-    return h("section", { class: answer ? "fs-part fs-part-answer" : `fs-part fs-part-${kind}`, "aria-label": label, "data-part": name }, h("h4", {}, label, size, toggle), body, foot);
+    return textPart({ label, name, kind, piece, answer }, { pattern: this.pattern, more: (start) => this.events.more(row, name, start), focus: () => this.scroll.focus() });
   }
 
   toggleDiff(): void {
@@ -421,7 +362,6 @@ export class ReadingPane {
     }
     const here = t.parts.find((p) => p.name === "output")?.text ?? "";
     const { changes, cut, alike } = diffWords(here, found.text ?? "");
-    const body = h("div", { class: "fs-text" });
     const row = found.row;
     if (alike < ALIKE) {
       // two texts with little in common make word salad: they are read one after the other
@@ -436,16 +376,11 @@ export class ReadingPane {
       this.scroll.scrollTop = Math.max(0, box.offsetTop - 12);
       return;
     }
-    for (const change of changes) {
-      const el = h(change.kind === "here" ? "ins" : change.kind === "there" ? "del" : "span", {});
-      for (const node of [...prose(change.text).childNodes]) el.append(...node.childNodes);
-      body.append(el);
-    }
     fill(
       box,
       h("h4", {}, "Output, compared", h("span", { class: "fs-quiet" }, found.marked_fine ? "with one marked fine" : "with the nearest passing answer")),
-      h("p", { class: "fs-quiet fs-diff-key" }, h("ins", {}, "only here"), " ", h("del", {}, "only in the passing answer"), cut ? " · the first 2,000 words of each" : ""),
-      body,
+      h("p", { class: "fs-quiet fs-diff-key" }, h("ins", {}, "only here"), " ", h("del", {}, "only in the passing answer"), cut ? ` · the first ${count(MOST_TOKENS)} words of each` : ""),
+      compared(changes),
       this.otherInput(found, row),
     );
     this.scroll.scrollTop = Math.max(0, box.offsetTop - 12);

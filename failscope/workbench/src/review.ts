@@ -50,7 +50,7 @@ export class Review {
     private readonly selection: Selection,
     private readonly on: Events,
   ) {
-    this.channel = new Channel(model, (push, buffers) => this.on.pushed(push, buffers), (silent) => this.silence(silent));
+    this.channel = new Channel(model, (push, buffers) => this.on.pushed(push, buffers), (silent) => this.shell.silence(silent));
   }
 
   begin(hello: Answer<Hello>): void {
@@ -98,11 +98,6 @@ export class Review {
 
   clusterName(cluster: number): string {
     return cluster < 0 ? "in no cluster" : oneLine(this.cards.get(cluster)?.name ?? `cluster ${cluster}`, 60);
-  }
-
-  private silence(silent: boolean): void {
-    if (silent) this.shell.setStatus("Waiting for Python: the kernel is busy, or gone. After a restart, run the cell again", "wrong");
-    else this.shell.setStatus("", "");
   }
 
   // traces ------------------------------------------------------------------------------------------------------------

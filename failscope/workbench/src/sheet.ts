@@ -14,6 +14,8 @@ export class Sheet {
   readonly el = h("section", { class: "fs-sheet", role: "dialog", hidden: true, tabindex: -1 });
   /** What it shows; "" while it is closed. */
   kind = "";
+  /** Asked before its button closes it: what was typed is not dropped by one press. */
+  guard: () => boolean = () => true;
   private items: Item[] = [];
 
   /** @param done gives the focus back to the workbench */
@@ -34,7 +36,7 @@ export class Sheet {
     this.el.dataset.kind = kind;
     fill(
       this.el,
-      h("header", { class: "fs-sheet-head" }, h("h3", {}, title), h("button", { class: "fs-button", type: "button", onclick: () => this.close() }, "Close ", kbd("Esc"))),
+      h("header", { class: "fs-sheet-head" }, h("h3", {}, title), h("button", { class: "fs-button", type: "button", onclick: () => this.guard() && this.close() }, "Close ", kbd("Esc"))),
       ...body,
       items.length
         ? h("ol", { class: "fs-todo" }, ...items.map(({ label, more, act }, k) => h("li", {}, h("button", { class: "fs-button fs-todo-button", type: "button", onclick: act }, k < 9 ? kbd(String(k + 1)) : null, h("bdi", {}, label)), more ? h("div", { class: "fs-todo-more" }, ...more) : null)))
@@ -51,6 +53,8 @@ export class Sheet {
     if (!this.open) return;
     this.el.hidden = true;
     this.kind = "";
+    this.items = [];
+    fill(this.el);
     this.done();
   }
 

@@ -7,7 +7,21 @@ import { count, oneLine } from "./text";
 
 const THEME_MS = 2000;
 
-export type Pane = "map" | "clusters" | "reading";
+export type Pane = "map" | "clusters" | "reading" | "cases" | "case";
+
+/** What the frame holds beside the panes. */
+export interface Frame {
+  label: string;
+  /** In a narrow cell one pane is shown at a time, each behind its tab. */
+  tabs: [Pane, string][];
+  first: Pane;
+  /** In the bar, after the title; left out, it is how far everybody is. */
+  bar?: Node[];
+  /** Under the bar. */
+  under?: Node[];
+}
+
+const REVIEW: Frame = { label: "failscope workbench", tabs: [["map", "Map"], ["clusters", "Clusters"], ["reading", "Read"]], first: "reading" };
 
 export class Shell {
   readonly root: HTMLElement;
@@ -26,29 +40,30 @@ export class Shell {
   constructor(
     private readonly model: Model,
     private readonly on: { key(e: KeyboardEvent): void; help(): void; theme(): void },
+    frame: Frame = REVIEW,
   ) {
     this.root = h(
       "div",
-      { class: "fs-workbench failscope", tabindex: 0, role: "application", "aria-label": "failscope workbench", "data-lm-suppress-shortcuts": "true", "data-show": "reading" },
+      { class: "fs-workbench failscope", tabindex: 0, role: "application", "aria-label": frame.label, "data-lm-suppress-shortcuts": "true", "data-show": frame.first },
       h(
         "div",
         { class: "fs-top" },
         this.title,
-        this.progress,
-        this.strip,
+        ...(frame.bar ?? [this.progress, this.strip]),
         h("span", { class: "fs-gap" }),
         this.status,
         h("button", { class: "fs-button", type: "button", title: "All keys (?)", onclick: () => this.on.help() }, "Keys ", kbd("?")),
       ),
       this.alarm,
       this.blind,
+      ...(frame.under ?? []),
       this.tabs,
       this.main,
     );
-    for (const [pane, label] of [["map", "Map"], ["clusters", "Clusters"], ["reading", "Read"]] as const) {
+    for (const [pane, label] of frame.tabs) {
       this.tabs.append(h("button", { class: "fs-tab", type: "button", role: "tab", "data-tab": pane, onclick: () => this.showPane(pane) }, label));
     }
-    this.showPane("reading");
+    this.showPane(frame.first);
     this.root.addEventListener("keydown", (e) => this.on.key(e));
     for (const kind of ["keyup", "keypress"]) this.root.addEventListener(kind, (e) => e.stopPropagation());
     // the Lab takes the focus back on a mouse press in an output; what happens in here is ours
@@ -96,12 +111,17 @@ export class Shell {
   }
 
   setStatus(text: string, tone: "" | "busy" | "saved" | "wrong"): void {
-    this.status.textContent = text;
+    this.status.textContent = this.status.title = text;
     this.status.dataset.tone = tone;
   }
 
   note(text: string): void {
     this.setStatus(text, "");
+  }
+
+  silence(silent: boolean): void {
+    if (silent) this.setStatus("Waiting for Python: the kernel is busy, or gone. After a restart, run the cell again", "wrong");
+    else this.setStatus("", "");
   }
 
   fail(error: unknown, before = ""): void {

@@ -113,7 +113,10 @@ export type Change = { kind: "same" | "here" | "there"; text: string };
 
 const TOKEN =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}]\s*|[\p{L}\p{N}_'’]+\s*|[^\p{L}\p{N}\s]\s*|\s+/gu;
-const MOST_TOKENS = 2000;
+/** Words of each text that are compared; the work grows with their product. */
+export const MOST_TOKENS = 2000;
+/** Below this share of common words a difference word by word cannot be read. */
+export const ALIKE = 0.3;
 
 /** Word by word: what only this text has, what only the other has. By the longest common subsequence. */
 export function diffWords(here: string, there: string): { changes: Change[]; cut: boolean; alike: number } {
@@ -138,18 +141,21 @@ export function diffWords(here: string, there: string): { changes: Change[]; cut
         : Math.max(best[(i + 1) * width + j]!, best[i * width + j + 1]!);
     }
   }
-  const changes: Change[] = [];
-  const add = (kind: Change["kind"], text: string) => {
+  const changes: Pair[] = [];
+  const add = (kind: Change["kind"], text: string, other = text) => {
     const last = changes[changes.length - 1];
-    if (last?.kind === kind) last.text += text;
-    else changes.push({ kind, text });
+    if (last?.kind !== kind) changes.push({ kind, text, other });
+    else {
+      last.text += text;
+      last.other += other;
+    }
   };
-  for (let i = 0; i < start; i++) add("same", a[i]!);
+  for (let i = 0; i < start; i++) add("same", a[i]!, b[i]!);
   let i = 0;
   let j = 0;
   while (i < m || j < n) {
     if (i < m && j < n && same(a[start + i], b[start + j])) {
-      add("same", a[start + i]!);
+      add("same", a[start + i]!, b[start + j]!);
       i++;
       j++;
     } else if (j < n && (i === m || best[i * width + j + 1]! >= best[(i + 1) * width + j]!)) {
@@ -158,18 +164,24 @@ export function diffWords(here: string, there: string): { changes: Change[]; cut
       add("here", a[start + i++]!);
     }
   }
-  for (let k = a.length - end; k < a.length; k++) add("same", a[k]!);
+  for (let k = end; k > 0; k--) add("same", a[a.length - k]!, b[b.length - k]!);
   const common = start + end + best[0]!;
   return { changes: gathered(changes), cut, alike: (2 * common) / Math.max(1, a.length + b.length) };
 }
 
+/** The same words stand with their own white space in each text. */
+interface Pair extends Change {
+  other: string;
+}
+
 /** A common word or two between changes only breaks them up: such islands join the change around them. */
-function gathered(changes: Change[]): Change[] {
+function gathered(changes: Pair[]): Change[] {
   const out: Change[] = [];
   let here = "";
   let there = "";
+  let space = "";
   const flush = () => {
-    if (there) out.push({ kind: "there", text: there });
+    if (there) out.push({ kind: "there", text: space + there });
     if (here) out.push({ kind: "here", text: here });
     here = there = "";
   };
@@ -179,10 +191,12 @@ function gathered(changes: Change[]): Change[] {
     else if (change.kind === "there") there += change.text;
     else if (inner && (change.text.match(/[\p{L}\p{N}]+/gu) ?? []).length < 3 && !change.text.includes("\n")) {
       here += change.text;
-      there += change.text;
+      there += change.other;
     } else {
       flush();
-      out.push({ ...change });
+      out.push({ kind: change.kind, text: change.text });
+      // the other text had room here where this one has none
+      space = /\s$/.test(change.text) ? "" : (/\s+$/.exec(change.other)?.[0] ?? "");
     }
   });
   flush();

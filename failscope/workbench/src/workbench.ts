@@ -2,6 +2,7 @@
 
 import { Actions } from "./actions";
 import { ClusterList } from "./clusters";
+import { Desk } from "./desk";
 import { Dialogs } from "./dialogs";
 import { MapPane } from "./mappane";
 import { bytes, type Hello, type Model, type Nearest, type Order, type Piece, type Push, type State, type Trace, type WalkSaid } from "./protocol";
@@ -141,7 +142,7 @@ class Workbench {
     else if (push.push === "color") void this.map.recolor(push.by);
     else if (push.push === "walk") this.walk(push, new Uint32Array(bytes(buffers[0]).buffer));
     else if (push.push === "state") void this.review.refresh();
-    else {
+    else if (push.push === "select") {
       const rows = new Uint32Array(bytes(buffers[0]).buffer);
       if (rows.length) this.selectRows(rows);
       else this.clear();
@@ -366,7 +367,7 @@ class Workbench {
 
 export default {
   render({ model, el }: { model: Model; el: HTMLElement }): () => void {
-    const workbench = new Workbench(model, el);
+    const workbench = model.get("face") === "desk" ? new Desk(model, el) : new Workbench(model, el);
     return () => workbench.close();
   },
 };

@@ -101,6 +101,12 @@ test("a difference rebuilds both texts", () => {
   }
 });
 
+test("words of the other text keep the white space that stood before them", () => {
+  const there = (a: string, b: string) => diffWords(a, b).changes.filter((c) => c.kind === "there").map((c) => c.text).join("|");
+  assert.equal(there("A person checks this for you; write to us.", "A colleague looks if you prefer."), "colleague looks if you prefer");
+  assert.equal(there("one two three four you; five", "one two three four you prefer; five"), " prefer");
+});
+
 test("likeness runs from nothing in common to the same text", () => {
   assert.equal(diffWords("a b c", "a b c").alike, 1);
   assert.equal(diffWords("a b c", "x y z").alike, 0);
