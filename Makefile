@@ -1,5 +1,7 @@
 # make demo      set up, then open the main job in JupyterLab (ARGS=--no-browser: run it headless to the end)
 # make test      set up, then every check and test
+# make tools-test  load every export of a golden set back with the tool it is for (an environment of its own)
+# make audit     known vulnerabilities of the pinned packages
 # make lint | notebooks | widget | bench | results
 
 PYTHON ?= python3
@@ -8,7 +10,7 @@ READY := .venv/.ready
 WIDGET := failscope/workbench
 ARGS ?=
 
-.PHONY: demo test lint notebooks widget bench results clean
+.PHONY: demo test lint notebooks widget bench results audit tools-test clean
 
 demo: $(READY)
 	$(BIN)/python scripts/demo.py $(ARGS)
@@ -33,6 +35,13 @@ bench: $(READY)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,bench]'
 	$(BIN)/python -m benchmarks $(ARGS)
 
+audit: $(READY)
+	$(BIN)/python scripts/audit_dependencies.py
+
+tools-test: $(READY)
+	$(BIN)/python scripts/tools.py
+	$(BIN)/python -m pytest tests/tools $(ARGS)
+
 results: $(READY)
 	$(BIN)/python -m scripts.results_page
 
@@ -48,4 +57,4 @@ $(WIDGET)/node_modules/.ready: $(WIDGET)/package-lock.json
 	touch $@
 
 clean:
-	rm -rf .venv $(WIDGET)/node_modules
+	rm -rf .venv .venv-audit .venv-tools $(WIDGET)/node_modules
