@@ -17,6 +17,10 @@ NAMES = (
     "scale",
     "workbench",
     "sessions",
+    "golden",
+    "duplicates",
+    "personal_data",
+    "coverage",
     "demo",
 )
 

@@ -17,16 +17,25 @@ __version__ = "0.1.0"
 _HOMES = {
     "Added": "failscope.workspace",
     "ArgumentError": "failscope.errors",
+    "Audit": "failscope.workspace.audit",
+    "Changes": "failscope.golden.changes",
     "Clustering": "failscope.surface.clustering",
     "ColumnError": "failscope.errors",
+    "Coverage": "failscope.golden.coverage",
     "DataError": "failscope.errors",
+    "Desk": "failscope.golden.desk",
     "EDGE_CASES": "failscope.surface.edgecases",
     "Embedder": "failscope.surface.embedding",
     "FailscopeError": "failscope.errors",
     "FakeNamer": "failscope.surface.namer",
+    "Forgotten": "failscope.workspace",
+    "Gate": "failscope.golden.gate",
+    "GateError": "failscope.errors",
+    "GateReport": "failscope.golden.gate",
     "GoldenSet": "failscope.golden.dataset",
     "IntegrityError": "failscope.errors",
     "LockedWorkspaceError": "failscope.errors",
+    "MergeError": "failscope.errors",
     "MissingPackageError": "failscope.errors",
     "ModelError": "failscope.errors",
     "Namer": "failscope.surface.namer",
@@ -35,25 +44,30 @@ _HOMES = {
     "NotFoundError": "failscope.errors",
     "OpenAINamer": "failscope.surface.namer",
     "PROBES": "failscope.surface.behaviour",
+    "PresidioFinder": "failscope.traces.presidio",
     "Probe": "failscope.surface.behaviour",
     "Provenance": "failscope.golden.provenance",
     "ReadOnlyWorkspaceError": "failscope.errors",
+    "Report": "failscope.report.report",
     "ReviewPlan": "failscope.review.plan",
+    "RoleError": "failscope.errors",
     "Rubric": "failscope.review.rubric",
     "RubricError": "failscope.errors",
     "SentenceTransformerEmbedder": "failscope.surface.embedding",
     "Session": "failscope.review.session",
     "StaticEmbedder": "failscope.surface.embedding",
     "Traces": "failscope.traces.table",
+    "UnreachableWorkspaceError": "failscope.errors",
     "Workbench": "failscope.workbench",
     "Workspace": "failscope.workspace",
-    "UnreachableWorkspaceError": "failscope.errors",
     "WorkspaceError": "failscope.errors",
     "behaviours": "failscope.surface.behaviour",
     "charts": "failscope.charts",
     "cluster": "failscope.surface.grouping",
     "edge_cases": "failscope.surface.edgecases",
     "embed_texts": "failscope.surface.embedding",
+    "find_personal": "failscope.traces.personal",
+    "mask": "failscope.traces.masking",
     "plan_review": "failscope.review.plan",
     "read": "failscope.traces.read",
     "view": "failscope.surface.views",
@@ -68,20 +82,28 @@ if TYPE_CHECKING:
         ColumnError,
         DataError,
         FailscopeError,
+        GateError,
         IntegrityError,
         LockedWorkspaceError,
+        MergeError,
         MissingPackageError,
         ModelError,
         NewerWorkspaceError,
         NotAWorkspaceError,
         NotFoundError,
         ReadOnlyWorkspaceError,
+        RoleError,
         RubricError,
         UnreachableWorkspaceError,
         WorkspaceError,
     )
+    from failscope.golden.changes import Changes
+    from failscope.golden.coverage import Coverage
     from failscope.golden.dataset import GoldenSet
+    from failscope.golden.desk import Desk
+    from failscope.golden.gate import Gate, GateReport
     from failscope.golden.provenance import Provenance
+    from failscope.report.report import Report
     from failscope.review.plan import ReviewPlan, plan_review
     from failscope.review.rubric import Rubric
     from failscope.review.session import Session
@@ -92,10 +114,14 @@ if TYPE_CHECKING:
     from failscope.surface.grouping import cluster
     from failscope.surface.namer import FakeNamer, Namer, OpenAINamer
     from failscope.surface.views import view
+    from failscope.traces.masking import mask
+    from failscope.traces.personal import find_personal
+    from failscope.traces.presidio import PresidioFinder
     from failscope.traces.read import read
     from failscope.traces.table import Traces
     from failscope.workbench import Workbench
-    from failscope.workspace import Added, Workspace
+    from failscope.workspace import Added, Forgotten, Workspace
+    from failscope.workspace.audit import Audit
 
 
 def __getattr__(name: str) -> Any:
