@@ -59,10 +59,12 @@ class Case:
 
     @property
     def agree(self) -> bool | None:
-        """Whether those who read it say the same of it; None where fewer than two did."""
-        if len(self.readings) < 2:
-            return None
-        return len({frozenset(m.failure_modes) for m in self.readings.values()}) == 1
+        """Whether those who read it say the same of it; None where fewer than two did.
+
+        A judgement that was made from somebody else's note is no reading of one's own.
+        """
+        read = [m for m in self.readings.values() if not m.coded]
+        return None if len(read) < 2 else len({frozenset(m.failure_modes) for m in read}) == 1
 
 
 class Source(Protocol):

@@ -104,7 +104,9 @@ def agreement(case: Case, *, min_readers: int) -> Finding:
     named = "; ".join(
         f"{plain(', '.join(sorted(modes)) or NO_FAILURE, 80)}: {n}" for modes, n in said.most_common(4)
     )
-    return Finding(False, f"{len(read)} readers differ ({named}); settle it")
+    return Finding(
+        False, f"{len(read)} readers differ ({named}); settle it (desk.settle, or Shift d in their review)"
+    )
 
 
 def duplicate(

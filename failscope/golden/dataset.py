@@ -15,6 +15,7 @@ import pandas as pd
 
 from failscope.errors import ArgumentError, IntegrityError, NotFoundError
 from failscope.golden.changes import Changes, changes
+from failscope.golden.lines import example_id as _id_of_trace
 from failscope.golden.lines import line_of
 from failscope.golden.provenance import Provenance
 from failscope.golden.versions import (
@@ -82,6 +83,8 @@ class GoldenSet:
         home = Path(folder)
         there = [p for p in places(home, branch) if version in (None, p.version)]
         if not there:
+            if version is not None and not isinstance(version, int):
+                raise ArgumentError(f"version={version!r} is no number; write it as 2")
             listed = ", ".join(p.folder for p in places(home)) or "none"
             wanted = "version" if version is None else f"version {version}"
             raise NotFoundError(
@@ -150,15 +153,23 @@ class GoldenSet:
 
     def provenance(self, example_id: str) -> Provenance:
         """Where an example comes from: trace, log file, week, plan, clustering, tags, reviewers, gate, curator."""
+        if example_id in self.rows.ids:
+            return Provenance.of(self.rows[self.rows.ids.index(example_id)], golden=self.name)
+        raise NotFoundError(self.missing(example_id))
+
+    def missing(self, example_id: str) -> str:
+        """Why an example is not in this version, in a sentence."""
+        which = f"{self.name} v{self.version}"
         if example_id in self.rows.forgotten:
-            raise NotFoundError(
-                f"the texts of {example_id!r} were removed on {self.rows.forgotten[example_id][:10]}, on a user's request"
-            )
-        if example_id not in self.rows.ids:
-            raise NotFoundError(
-                f"no example {example_id!r} in {self.name} v{self.version}; golden.examples lists the {len(self):,} there are"
-            )
-        return Provenance.of(self.rows[self.rows.ids.index(example_id)], golden=self.name)
+            at = self.rows.forgotten[example_id][:10]
+            return f"the texts of {example_id!r} were removed on {at}, on a user's request"
+        out = self.manifest.get("retired", {}).get(example_id)
+        if out is not None:
+            return f"{example_id!r} was retired in v{out['version']} by {out['by']} on {out['at'][:10]} ({out['reason']})"
+        as_trace = _id_of_trace(example_id)
+        if as_trace in self.rows.ids:
+            return f"{example_id!r} is a trace; its example in {which} is {as_trace!r}"
+        return f"no example {example_id!r} in {which}; golden.examples lists the {len(self):,} there are"
 
     def diff(self, other: GoldenSet | int | None = None) -> Changes:
         """What is different from another version: added, retired, edited, re-labelled.
@@ -243,7 +254,12 @@ class GoldenSet:
     def coverage(self, traces: Traces, **how: Any) -> Coverage:
         """The share of production that has an example near it, and what is not covered; see ``failscope.golden.coverage``."""
         from failscope.golden.coverage import coverage
+        from failscope.traces.table import Traces
 
+        if not isinstance(traces, Traces):
+            raise ArgumentError(
+                f"coverage takes Traces, as ws.traces(since=...) or fs.Traces.from_frame(frame) gives, not {type(traces).__name__}"
+            )
         return coverage(self, traces, **how)
 
     def to_prov(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ from failscope.golden.promotion import OPEN
 from failscope.golden.versions import MAIN
 from failscope.review import events as kinds
 from failscope.review.events import EventLog
-from failscope.review.wording import id_list, short_name
+from failscope.review.wording import id_list, mode_name, short_name
 from failscope.traces.masking import Masked, mask
 from failscope.traces.table import encodable
 
@@ -157,9 +158,9 @@ class Desk:
         docket = self._docket()
         self._proposed(docket, [trace_id])
         golden = self.golden
-        standing = docket.standing(golden.as_version() if golden else None)
+        case = next((c for c in self._cases(golden) if c.trace_id == trace_id), None)
         closed = {trace_id: ("promoted", "")} if golden and example_id(trace_id) in golden.rows.ids else None
-        return docket.cases([trace_id], states=standing if trace_id in standing else closed)[0]
+        return case or docket.cases([trace_id], states=closed)[0]
 
     def check(self, trace_ids: Iterable[str] | None = None) -> GateReport:
         """What the gate says of the cases that wait or were accepted, or of these, as if they were promoted now."""
@@ -235,7 +236,7 @@ class Desk:
                 k: masked.texts[k] for k in _TEXTS if row[k] and masked.texts[k] != row[k]
             }
             specs = [
-                {**spec, "value": masked.texts.get(f"criterion {n}", spec.get("value"))}
+                {**spec, "value": _value(masked.texts[f"criterion {n}"], spec["value"])}
                 if "value" in spec
                 else spec
                 for n, spec in enumerate(row["criteria"], start=1)
@@ -271,21 +272,45 @@ class Desk:
         if check in UNWAIVABLE:
             raise ArgumentError("a request for deletion cannot be waived; reject the case")
         ids = self._known(trace_ids)
+        who, said = self.office.curator(by), _reason(reason)
+        refused = self.check(ids).refused
+        passing = [i for i in ids if check not in refused.get(i, ())]
+        if passing and check not in ("duplicate", "quota"):  # those depend on which others enter
+            raise ArgumentError(f"{check!r} does not refuse {passing[0]!r}; there is nothing to waive")
+        return self._say(kinds.CHECK_WAIVED, ids, who, {"check": check, "reason": said})
+
+    def settle(self, trace_id: str, failure_modes: Iterable[str], *, by: str, reason: str) -> str:
+        """Decide which failure modes a case has where its readers differ, as ``session.settle`` does in their review."""
         who = self.office.curator(by)
-        return self._say(kinds.CHECK_WAIVED, ids, who, {"check": check, "reason": _reason(reason)})
+        case = self.case(trace_id)
+        if case.agree is not False:
+            raise ArgumentError(f"the readers of {trace_id!r} do not differ; there is nothing to settle")
+        if isinstance(failure_modes, str):
+            raise ArgumentError(
+                f"failure_modes={failure_modes!r} is one text; give a list: [{failure_modes!r}]"
+            )
+        said = {
+            "failure_modes": list(dict.fromkeys(mode_name(m) for m in failure_modes)),
+            "reason": _reason(reason),
+            "golden": self.name,
+        }
+        review = case.example["provenance"]["said"][-1]["review"]
+        return self.office.log.append(
+            kinds.DECISION, actor=who, session=review, trace_id=trace_id, payload=said
+        ).id
 
     def undo(self, *, by: str) -> str:
         """Take back the last thing that this person did on the desk; says what it was."""
         ledger = self.office.ledger()
-        mine = [e for kind in sorted(kinds.DESK) for e in ledger.standing(kind)]
-        mine = [e for e in mine if e.actor == ledger.name(by) and e.payload["golden"] == self.name]
+        every = [e for kind in (*sorted(kinds.DESK), kinds.DECISION) for e in ledger.standing(kind)]
+        mine = [e for e in every if e.actor == ledger.name(by) and e.payload.get("golden") == self.name]
         if not mine:
             raise NotFoundError(
                 f"{by!r} has done nothing on the desk of {self.name!r} that could be taken back"
             )
         last = max(mine, key=lambda e: e.seq)
         self.office.log.append(kinds.UNDO, actor=last.actor, payload={"undone": last.id})
-        ids = last.payload["trace_ids"]
+        ids = last.payload.get("trace_ids") or [last.trace_id]
         told = last.payload.get("verdict") or last.kind.replace("_", " ")
         return f"taken back: {told}, {ids[0] if len(ids) == 1 else f'{len(ids):,} cases'}"
 
@@ -360,8 +385,8 @@ class Desk:
 
     def _counts(self) -> str:
         docket, golden = self._docket(), self.golden
-        standing = docket.standing(golden.as_version() if golden else None)
-        states = Counter(state for state, _ in standing.values())
+        cases = docket.open_cases(golden.as_version() if golden else None)
+        states = Counter(case.status for case in cases)
         told = ", ".join(f"{n:,} {state}" for state, n in states.items()) or "nothing open"
         version = "no version yet" if golden is None else f"v{golden.version}, {len(golden):,} examples"
         return f"{told} · {len(docket.words):,} proposed in all · {version}"
@@ -372,9 +397,17 @@ def _texts(case: Case) -> dict[str, str]:
     row = case.example
     texts = {k: row[k] for k in _TEXTS if row[k]}
     for n, spec in enumerate(row["criteria"], start=1):
-        if isinstance(spec.get("value"), str):
-            texts[f"criterion {n}"] = spec["value"]
+        if "value" in spec:
+            value = spec["value"]
+            texts[f"criterion {n}"] = (
+                value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            )
     return texts
+
+
+def _value(text: str, was: Any) -> Any:
+    """A criterion's value of its text; a schema was written as JSON."""
+    return text if isinstance(was, str) else json.loads(text)
 
 
 def _reason(text: str, what: str = "reason") -> str:

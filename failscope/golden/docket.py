@@ -94,7 +94,7 @@ class Docket:
         out = {}
         for trace_id, words in self.words.items():
             example, after = example_id(trace_id), 0
-            if trace_id in forgotten:
+            if trace_id in forgotten or (base and example in base.lines.forgotten):
                 continue
             if example in lines:
                 after = self._as_of(lines[example])

@@ -21,6 +21,7 @@ from failscope.golden.merging import head_of
 from failscope.golden.nearness import NearIndex
 from failscope.golden.versions import MAIN, Version, places, sha_of
 from failscope.golden.writing import retired_by, write_lines
+from failscope.traces.masking import mask
 
 TRIES = 20
 """How often a promotion starts over because another curator's version came first."""
@@ -47,7 +48,22 @@ def signed(curator: str, reason: str) -> dict[str, Any]:
     from failscope import __version__
 
     at = datetime.now(UTC).isoformat(timespec="seconds")
-    return {"curator": curator, "at": at, "reason": reason, "failscope": __version__}
+    return {"curator": curator, "at": at, "reason": masked(reason), "failscope": __version__}
+
+
+def masked(reason: str) -> str:
+    """A reason without personal data: it goes into files that are handed on."""
+    return mask({"reason": reason}).texts["reason"]
+
+
+def _masked(provenance: Any) -> Any:
+    """A provenance, with every reason in it as ``masked`` leaves it."""
+    if isinstance(provenance, Mapping):
+        return {
+            key: masked(value) if key == "reason" and isinstance(value, str) else _masked(value)
+            for key, value in provenance.items()
+        }
+    return [_masked(one) for one in provenance] if isinstance(provenance, list) else provenance
 
 
 def next_version(
@@ -187,7 +203,7 @@ def promotion(
             continue
         promoted = {**signed(curator, reason), "version": number, "branch": branch}
         provenance = {
-            **case.example["provenance"],
+            **_masked(case.example["provenance"]),
             "gate": report.for_(case.trace_id),
             "promoted": {**promoted, "as_of": docket.as_of(case.trace_id)},
         }
@@ -200,12 +216,10 @@ def retirement(base: Version | None, example_ids: Sequence[str], *, curator: str
     there = base.lines.by_id() if base else {}
     missing = [i for i in example_ids if i not in there]
     if missing or base is None:
-        raise NotFoundError(
-            f"no example {missing[0] if missing else None!r} in this version; golden.examples lists those there are"
-        )
+        raise NotFoundError(GoldenSet.of(base).missing(missing[0]) if base else "there is no version yet")
     # as fine as the log's times: a proposal a moment later is a new one
     at = datetime.now(UTC).isoformat(timespec="microseconds")
-    said = {"by": curator, "at": at, "reason": reason, "version": int(base.manifest["version"]) + 1}
+    said = {"by": curator, "at": at, "reason": masked(reason), "version": int(base.manifest["version"]) + 1}
     retired = {**retired_by(base), **dict.fromkeys(example_ids, said)}
     return Change(
         {i: line for i, line in there.items() if i not in set(example_ids)}, retired, curator, reason

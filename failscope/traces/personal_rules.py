@@ -199,7 +199,8 @@ def _phone(match: re.Match[str]) -> tuple[int, int] | None:
 
 
 def _phone_told(match: re.Match[str]) -> tuple[int, int] | None:
-    return None if _DATE.fullmatch(match.group(1)) else match.span(1)
+    told = match.group(1)
+    return None if _DATE.fullmatch(told) or _TOLL_FREE.match(re.sub(r"\D", "", told)) else match.span(1)
 
 
 def _random(match: re.Match[str]) -> tuple[int, int] | None:

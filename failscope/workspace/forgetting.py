@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from failscope.errors import ArgumentError, IntegrityError, LockedWorkspaceError
 from failscope.golden.writing import forget_examples
 from failscope.review.events import FORGOTTEN
 from failscope.review.wording import id_list, short_name
+from failscope.traces.values import mend
 from failscope.workspace import schema
 from failscope.workspace.files import whole_file
 from failscope.workspace.footprint import Footprint, find
@@ -38,6 +40,7 @@ BEYOND = (
     "backups of the workspace, of its disk or of its database, and a PostgreSQL server's own log of changes",
     "the log files that the traces were read from",
     "notebooks that are open now hold the texts in memory, until they are restarted",
+    "what curators wrote as the reason of a whole version or of a retirement",
     "what people wrote about failure modes, and the names of groups in the provenance of other examples",
 )
 """What a deletion cannot reach, in words."""
@@ -161,7 +164,7 @@ def _begin(
 def _user(user_id: str | None) -> str | None:
     if user_id is not None and (not isinstance(user_id, str) or not user_id.strip()):
         raise ArgumentError(f"user_id={user_id!r} is nobody; give the text that the column user_id has")
-    return user_id
+    return user_id if user_id is None else mend(user_id, Counter())  # as it was read
 
 
 # what is left to do once the index and the log say that it was done ------------------------------------------

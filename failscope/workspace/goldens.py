@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -97,7 +98,11 @@ class Goldens:
     def session(self, name: str) -> Session:
         """A review; opened once, since its clustering is large."""
         if name not in self._sessions:
-            self._sessions[name] = self._open(name)
+            with warnings.catch_warnings():
+                warnings.simplefilter(
+                    "ignore", UserWarning
+                )  # that traces are gone is told where the review is opened
+                self._sessions[name] = self._open(name)
         return self._sessions[name]
 
     def home(self, golden: str) -> Path:
@@ -208,7 +213,8 @@ class Goldens:
         standing = {}
         for golden in frame["golden"].unique():
             head = self.head(golden)
-            standing[golden] = Docket.of(golden, self).standing(head.as_version() if head else None)
+            cases = Docket.of(golden, self).open_cases(head.as_version() if head else None)
+            standing[golden] = {case.trace_id: (case.status, case.question) for case in cases}
         states = [standing[g].get(i) for g, i in zip(frame["golden"], frame["trace_id"], strict=True)]
         frame = frame.assign(
             status=[s[0] if s else "" for s in states], question=[s[1] if s else "" for s in states]
@@ -217,6 +223,18 @@ class Goldens:
 
     def desk(self, name: str, *, branch: str = MAIN, gate: Gate | None = None) -> Desk:
         """The desk of a golden set."""
+        known = {
+            set_name(name),
+            *self.names(),
+            *(e.payload["golden"] for e in self.ledger().standing(kinds.PROPOSAL)),
+        }
+        if (
+            len(known) > 1
+            and name not in self.names()
+            and not any(e.payload["golden"] == name for e in self.ledger().standing(kinds.PROPOSAL))
+        ):
+            others = ", ".join(map(repr, sorted(known - {name})))
+            warnings.warn(f"nothing is proposed for {name!r} yet; there are {others}", stacklevel=3)
         return Desk(set_name(name), self, branch if branch == MAIN else branch_name(branch), gate or Gate())
 
     # making versions -----------------------------------------------------------------------------------------
@@ -285,8 +303,12 @@ class Goldens:
         """Let the cases pass that one of these checks refuses."""
         for check, why in waive.items():
             hit = [trace_id for trace_id, checks in refused.items() if check in checks]
+            said = {"golden": name, "trace_ids": hit, "check": check, "reason": encodable(str(why)).strip()}
+            if not said["reason"]:
+                raise ArgumentError(f"a waiver of {check!r} needs its reason, and it is kept")
             if hit:
-                self.desk(name).waive(hit, check, by=curator, reason=why)
+                one = hit[0] if len(hit) == 1 else ""
+                self.log.append(kinds.CHECK_WAIVED, actor=curator, trace_id=one, payload=said)
 
     def retire(
         self, name: str, example_ids: Iterable[str], *, curator: str, reason: str, branch: str = MAIN
@@ -318,7 +340,15 @@ class Goldens:
     ) -> GoldenSet:
         """Bring another line of versions in; see ``Workspace.merge``."""
         who, home = self._may(name, curator, branch), self.home(name)
+        if isinstance(prefer, str) and prefer not in ("ours", "theirs"):
+            raise ArgumentError(
+                f"prefer={prefer!r} is not known; it is 'ours', 'theirs' or a dict of example id to one of them"
+            )
         there = isinstance(theirs, str) and bool(places(home, theirs))
+        if there and theirs == branch:
+            raise ArgumentError(
+                f"{theirs!r} cannot be merged into itself; name another branch, or the folder of a copy"
+            )
         source = home if there else Path(theirs).expanduser().absolute()
         if not there and not places(source):
             raise NotFoundError(

@@ -464,9 +464,12 @@ class Workspace:
     def propose(self, name: str, trace_ids: Iterable[str], *, reviewer: str, reason: str = "") -> str:
         """Put traces forward for a golden set; a curator promotes them."""
         ids = id_list(trace_ids)
-        missing = [i for i in ids if i not in self._shelf.rows(ids).index]
+        here = set(self._shelf.rows(ids).index)
+        missing = [i for i in ids if i not in here]
         if missing:
-            raise NotFoundError(f"no trace {missing[0]!r} in this workspace")
+            gone = bool(self._shelf.is_forgotten(missing[:1])[0])
+            why = "; its deletion was asked for" if gone else ""
+            raise NotFoundError(f"no trace {missing[0]!r} in this workspace{why}")
         return propose(self.log, name, ids, reviewer=reviewer, reason=reason)
 
     def proposals(self, name: str | None = None) -> pd.DataFrame:

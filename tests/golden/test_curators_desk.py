@@ -191,6 +191,19 @@ def test_reviewers_who_differ_are_refused_until_it_is_settled(desk, session):
     assert golden.provenance(golden.examples.index[0]).agreement["settled"]["reason"] == "ana is right"
 
 
+def test_a_curator_settles_at_the_desk_where_readers_differ(desk, session):
+    session.annotate("t001", reviewer="ben", failure_modes=["refusal"])
+    with pytest.raises(fs.RoleError):
+        desk.settle("t001", [INVENTED], by="ana", reason="x")
+    desk.settle("t001", [INVENTED], by="cleo", reason="ana is right")
+    assert not desk.check(["t001"]).refused
+    assert session.mark("t001")["failure_modes"] == [INVENTED]
+    assert "taken back" in desk.undo(by="cleo")
+    assert desk.check(["t001"]).refused == {"t001": ["agreement"]}
+    with pytest.raises(fs.ArgumentError, match="do not differ"):
+        desk.settle("t005", [INVENTED], by="cleo", reason="x")
+
+
 def test_masking_keeps_the_meaning_and_only_what_kind_it_was(desk, session, ws):
     text = "Write to jo.doe@example.com, order 1 ships today."
     session.annotate("t001", reviewer="ana", expected_output=text)
@@ -286,6 +299,8 @@ def test_a_reason_is_needed_for_what_is_kept(desk):
             call()
     with pytest.raises(fs.ArgumentError, match="no check"):
         desk.waive(["t001"], "looks", by="cleo", reason="x")
+    with pytest.raises(fs.ArgumentError, match="nothing to waive"):
+        desk.waive(["t001"], "size", by="cleo", reason="x")
     with pytest.raises(fs.ArgumentError, match="deletion"):
         desk.waive(["t001"], "deletion", by="cleo", reason="x")
     with pytest.raises(fs.NotFoundError, match="propose first"):
