@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,13 +16,15 @@ from failscope.cli.outcome import answer, on_terminal, said
 from failscope.cli.sets import MAIN, opened
 from failscope.cli.terminal import Cell, document, figure, json_text, percent, say, show
 from failscope.cli.weekly import AsJson, Where
-from failscope.errors import ArgumentError, DataError, NotFoundError
+from failscope.errors import ArgumentError, DataError, FailscopeError, NotFoundError
 
 if TYPE_CHECKING:
     from failscope.golden.coverage import Coverage
 
 _GAPS, _CANDIDATES = 12, 3
 """Topics in the table, and traces to propose that are named for each; the document of --json has all."""
+
+_NOT_KEPT = "--before {} is not what -o coverage.json writes; make it again"
 
 
 def coverage(
@@ -68,7 +71,7 @@ def coverage(
         )
         if found.share != found.share:
             raise ArgumentError("every one of these traces is an example itself; widen --since and --until")
-        line = found.line(last)
+        line = _line(found, last, previous)
         data = {
             **found.to_dict(),
             "line": line,
@@ -89,15 +92,29 @@ def coverage(
 def _previous(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_bytes())
-        data["share"] + data["near"] + data["covered"] + data["traces"] + data["golden"]["examples"]
+        figures = [data[key] for key in ("share", "near", "covered", "traces")]
+        for value in (*figures, data["golden"]["examples"]):
+            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+                raise TypeError
         return dict(data)
     except OSError as error:
         raise NotFoundError(f"--before {path} cannot be read: {error.strerror}") from error
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise DataError(f"--before {path} is not what -o coverage.json writes; make it again") from error
+    except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
+        raise DataError(_NOT_KEPT.format(path)) from error
+
+
+def _line(found: Coverage, last: Mapping[str, Any] | None, path: Path | None) -> str:
+    try:
+        return found.line(last)
+    except (TypeError, KeyError, ValueError, AttributeError, IndexError, OverflowError) as error:
+        if last is None or isinstance(error, FailscopeError):
+            raise
+        raise DataError(_NOT_KEPT.format(path)) from error
 
 
 def _keep(path: Path, data: Mapping[str, Any], found: Coverage) -> None:
+    from failscope.golden.writing import replace_file
+
     if path.suffix.lower() == ".json":
         text = json_text(data)
     else:
@@ -109,7 +126,7 @@ def _keep(path: Path, data: Mapping[str, Any], found: Coverage) -> None:
             f"<body><p>{html.escape(data['line'])}</p>{found._repr_html_()}</body></html>"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text + "\n", encoding="utf-8", newline="\n")
+    replace_file(path, f"{text}\n".encode("utf-8", "replace"))
 
 
 def _show_coverage(found: Coverage, line: str, least: float | None) -> None:

@@ -93,6 +93,29 @@ def merge(
         _tell(golden, golden.sha256 != before, [], as_json=as_json)
 
 
+def retire(
+    workspace: Where,
+    name: Name,
+    examples: Annotated[
+        list[str], typer.Argument(metavar="EXAMPLES...", help="Ids of examples, as ex-0123456789abcdef.")
+    ],
+    curator: Curator,
+    reason: Reason,
+    branch: Branch = MAIN,
+    as_json: AsJson = False,
+) -> None:
+    """Make a version without some examples; earlier versions keep them, and the reason stays in the new one."""
+    with said():
+        ws = opened(workspace)
+        golden = ws.retire(name, examples, curator=curator, reason=reason, branch=branch)
+        retired = list(dict.fromkeys(examples))
+        if as_json:
+            document({**about_set(golden), "new": True, "retired": retired})
+            return
+        _tell(golden, True, [], as_json=False)
+        say(f"retired: {', '.join(retired)}")
+
+
 def _head(golden: Any, name: str, branch: str) -> str:
     from failscope.errors import NotFoundError
 

@@ -82,17 +82,32 @@ def _rows_of(sets: Sets, name: str) -> list[dict[str, Any]]:
         except FailscopeError as error:
             row["says"] = str(error)
             continue
-        at = str(golden.manifest["at"])
+        at = golden.manifest.get("at")
         row |= {
             "version": golden.version,
             "examples": len(golden),
             "forgotten": len(golden.forgotten),
-            "failure_modes": dict(Counter(m for e in golden.rows for m in e["failure_modes"]).most_common()),
+            "failure_modes": dict(Counter(m for e in golden.rows for m in _modes(e)).most_common()),
             "promoted_at": at,
-            "age_days": max(0, (datetime.now(UTC) - datetime.fromisoformat(at)).days),
-            "curator": golden.manifest["curator"],
+            "age_days": _age(at),
+            "curator": golden.manifest.get("curator"),
         }
     return rows
+
+
+def _modes(row: Mapping[str, Any]) -> list[str]:
+    """Failure modes of a row that an older failscope or another hand may have written."""
+    modes = row.get("failure_modes")
+    return [str(mode) for mode in modes] if isinstance(modes, list) else []
+
+
+def _age(at: Any) -> int | None:
+    try:
+        then = datetime.fromisoformat(at)
+    except (TypeError, ValueError):
+        return None
+    now = datetime.now(UTC)
+    return max(0, (now - (then if then.tzinfo else then.replace(tzinfo=UTC))).days)
 
 
 def _list_row(row: Mapping[str, Any]) -> dict[str, Cell]:
@@ -249,7 +264,7 @@ def export(
     workspace: Where,
     name: Name,
     output: Annotated[Path, typer.Option("-o", "--output", help="Where to write it.")],
-    format: Annotated[str, typer.Option(help="As jsonl or pytest; docs/golden.md has all.")] = "jsonl",  # noqa: A002  # the option's name
+    format: Annotated[str, typer.Option(help="As jsonl or pytest; docs/exports.md has all.")] = "jsonl",  # noqa: A002  # the option's name
     version: Annotated[int | None, typer.Option(help="The version's number; default: the newest.")] = None,
     branch: Branch = MAIN,
     as_json: AsJson = False,

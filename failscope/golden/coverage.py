@@ -66,14 +66,14 @@ class Coverage:
         examples were made of, which count neither way.
     examples : pandas.DataFrame
         Index ``example_id``: ``trace_id, topic, similarity, nearest, stale, last_near, promoted_at, trace_time,
-        age_days``.
+        age_days, trace_age_days``.
     reference : dict
         Coverage by as many traces drawn at random (``random``, with ``low`` and ``high`` over ``seeds`` draws) and
         by as many chosen for it (``best``).
     share_before : float
         Coverage of the earlier traces by the same line; NaN where there are none.
     drift : Drift or None
-        The set against production; None where it has fewer than two examples.
+        The set against one trace of each session of production; None where a side has fewer than two.
     shift : Drift or None
         The earlier traces against these.
     params : dict
@@ -256,11 +256,9 @@ def coverage(
             embed_texts(t.frame["input"].array, embedder=model, cache=t.vectors, progress=progress)
             for t in texts
         ]
+        # an input may have been edited, and a deletion looks for the texts of traces in the cache
         of_examples = embed_texts(
-            [str(row.get("input") or "") for row in rows],
-            embedder=model,
-            cache=traces.vectors,
-            progress=progress,
+            [str(row.get("input") or "") for row in rows], embedder=model, progress=progress
         )
         bar.update()
         both = np.concatenate(raw)
@@ -383,13 +381,14 @@ def _drifts(
     N = X[:n][sampled]
     session = [str(s) for s in traces.frame["session_id"].to_numpy(dtype=object)[sampled]]
     of_set = shift = None
-    if min(len(E), len(N)) >= 2:
+    # examples are single traces: against whole sessions they would differ by that alone
+    one = _one_a_session(session, random_state)
+    if min(len(E), len(one)) >= 2:
         of_set = compare(
             E,
-            N,
+            N[one],
             what="the set and production",
-            units=([""] * len(E), session),
-            groups=[(g.by, g.name, g.examples, g.now[sampled]) for g in kinds],
+            groups=[(g.by, g.name, g.examples, g.now[sampled][one]) for g in kinds],
             random_state=random_state,
         )
     if before is not None and min(len(before), len(N)) >= 2:
@@ -402,6 +401,13 @@ def _drifts(
             random_state=random_state,
         )
     return of_set, shift
+
+
+def _one_a_session(session: Sequence[str], random_state: int) -> np.ndarray:
+    """The places of one trace a session, drawn at random; a trace without a session is one."""
+    named = np.array([name or f"\0{i}" for i, name in enumerate(session)], dtype=object)
+    order = np.random.default_rng(random_state).permutation(len(named))
+    return np.sort(order[np.unique(named[order], return_index=True)[1]])
 
 
 def _of_drift(drift: Drift | None) -> dict[str, Any] | None:

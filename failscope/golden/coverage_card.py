@@ -36,16 +36,18 @@ def facts(coverage: Coverage) -> str:
     version = f" v{coverage.golden['version']}" if coverage.golden["version"] is not None else ""
     parts = [
         f"{name}{version}".strip() or "golden set",
-        f"{_percent(coverage.share)} of {counted:,} traces covered by {coverage.golden['examples']:,} examples",
+        f"{_percent(coverage.share)} of {counted:,} traces covered by {_count(coverage.golden['examples'], 'example')}",
         f"as many drawn at random: {_percent(coverage.reference['random'])} ({_percent(coverage.reference['low'])} to {_percent(coverage.reference['high'])})",
-        f"{len(coverage.gaps):,} topics with gaps",
-        f"{int(coverage.examples['stale'].sum()):,} stale examples",
+        f"{_count(len(coverage.gaps), 'topic')} with gaps",
+        _count(int(coverage.examples["stale"].sum()), "stale example"),
         f"near is {coverage.near:.2f} ({coverage.line_drawn.drawn})",
     ]
     if own:
-        parts.append(f"{own:,} traces are examples themselves and count neither way")
+        parts.append(
+            f"{_traces(own)} {'is an example itself and counts' if own == 1 else 'are examples themselves and count'} neither way"
+        )
     if coverage.params["before_left_out"]:
-        parts.append(f"{coverage.params['before_left_out']:,} earlier traces left out")
+        parts.append(f"{_count(coverage.params['before_left_out'], 'earlier trace')} left out")
     return " · ".join(parts)
 
 
@@ -80,7 +82,7 @@ def week_line(coverage: Coverage, previous: Mapping[str, Any] | None) -> str:
         reasons.append(_most_moved(coverage, previous, rose=change > 0))
     if change and coverage.golden["examples"] != previous["golden"]["examples"]:
         more = coverage.golden["examples"] - previous["golden"]["examples"]
-        reasons.append(f"{abs(more):,} examples {'more' if more > 0 else 'fewer'}")
+        reasons.append(f"{_count(abs(more), 'example')} {'more' if more > 0 else 'fewer'}")
     if abs(coverage.near - previous["near"]) > 0.005:
         reasons.append(
             f"near is {coverage.near:.2f} and was {previous['near']:.2f}: give near={previous['near']:.4g} to compare"
@@ -173,9 +175,13 @@ def card(coverage: Coverage) -> str:
     version = f" v{coverage.golden['version']}" if coverage.golden["version"] is not None else ""
     share = coverage.share
     held = f"as many drawn at random cover {_percent(reference['random'])} ({_percent(reference['low'])} to {_percent(reference['high'])}), as many chosen for it {_percent(reference['best'])}"
-    before = f" · before: {_percent(coverage.share_before)}" if not math.isnan(coverage.share_before) else ""
+    before = (
+        f" · of the earlier traces {_percent(coverage.share_before)}"
+        if not math.isnan(coverage.share_before)
+        else ""
+    )
     lines = [
-        f"<div style='font-size: 16px'><b>{_percent(share)}</b> of {counted:,} traces covered <span style='{QUIET}'>· {name}{version}, {coverage.golden['examples']:,} examples{before}</span></div>",
+        f"<div style='font-size: 16px'><b>{_percent(share)}</b> of {counted:,} traces covered <span style='{QUIET}'>· {name}{version}, {_count(coverage.golden['examples'], 'example')}{before}</span></div>",
         _scale(share, reference),
         f"<div style='{QUIET}'>{held}</div>",
     ]
@@ -235,11 +241,8 @@ def _gap_rows(coverage: Coverage) -> str:
         return nothing("Every trace has an example near.")
     items = []
     for row in coverage.gaps.head(SHOWN).itertuples():
-        fails = (
-            ""
-            if math.isnan(row.failure_rate)
-            else f", {row.failure_rate:.0%} fail" + (f" ({row.reads:,} read)" if row.reads else "")
-        )
+        read = f" of {row.reads:,} read" if row.reads else "; nobody read one, so that is the rate of all"
+        fails = "" if math.isnan(row.failure_rate) else f", {row.failure_rate:.0%} fail{read}"
         fresh = f" <span style='color: {_BAR}'>new</span>" if row.new else ""
         add = ""
         if row.candidates:
@@ -255,7 +258,7 @@ def _gap_rows(coverage: Coverage) -> str:
 def _foot(coverage: Coverage) -> str:
     stale = int(coverage.examples["stale"].sum())
     says = [
-        f"{stale:,} of {len(coverage.examples):,} examples are stale: no trace near them"
+        f"{stale:,} of {_count(len(coverage.examples), 'example')} {'is stale: no trace near it' if stale == 1 else 'are stale: no trace near them'}"
         if stale
         else "No example is stale"
     ]
@@ -271,7 +274,9 @@ def _foot(coverage: Coverage) -> str:
     ]
     own = int(coverage.points["own"].sum())
     if own:
-        says.append(f"{_traces(own)} that became examples count neither way")
+        says.append(
+            f"{_traces(own)} that became {'an example counts' if own == 1 else 'examples count'} neither way"
+        )
     line = coverage.line_drawn
     told = (
         ""

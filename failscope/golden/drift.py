@@ -14,7 +14,7 @@ from failscope.surface.cards import plain
 from failscope.surface.neighbors import one_blas_thread
 
 TESTED = 2_000
-"""Rows of each side that the tests look at; more are sampled, whole sessions at a time."""
+"""Rows of each side that the tests look at; more are sampled, whole sessions at a time while they fit."""
 
 PERMUTATIONS = 500
 """How often the two sides are shuffled."""
@@ -183,13 +183,14 @@ def _units(
 
 
 def _sampled(unit: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Rows of whole sessions drawn at random, about ``TESTED`` of them."""
+    """Rows of whole sessions drawn at random, at most ``TESTED``; of sessions longer than that, some rows."""
     if len(unit) <= TESTED:
         return np.arange(len(unit))
     names, inverse, counts = np.unique(unit, return_inverse=True, return_counts=True)
     order = rng.permutation(len(names))
     kept = order[: max(int(np.searchsorted(np.cumsum(counts[order]), TESTED, side="right")), 2)]
-    return np.flatnonzero(np.isin(inverse, kept))
+    rows = np.flatnonzero(np.isin(inverse, kept))
+    return rows if len(rows) <= TESTED else np.sort(rng.choice(rows, TESTED, replace=False))
 
 
 def _shuffled(side: np.ndarray, unit: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from failscope.errors import ArgumentError, FailscopeError, NotFoundError
-from failscope.golden import checks
+from failscope.golden import checks, nearness
 from failscope.golden.checks import CHECKS, UNWAIVABLE, Claim, Finder, Finding, modes_of
-from failscope.golden.near_search import texts_of
+from failscope.golden.near_search import Near, texts_of
 from failscope.golden.nearness import NearIndex, place_of
 from failscope.golden.sameness import folded
 from failscope.surface.cards import plain
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from failscope.golden.cases import Case
     from failscope.golden.dataset import GoldenSet
 
-_KEPT_CHARS = 20_000
+_KEPT = 4_096  # texts of which it is kept what was found in them
+_ROUNDS = 5  # of looking again at what a full quota makes room for
 
 COLUMNS = ("trace_id", "check", "passed", "waived", "says")
 
@@ -98,8 +100,7 @@ class Gate:
         findings = [self._alone(case) for case in ordered]
         sound = [n for n, case in enumerate(ordered) if _is_sound(case.example)]
         part = [ordered[n] for n in sound], [findings[n] for n in sound]
-        self._duplicates(*part, golden, near)
-        self._quotas(*part, golden, near)
+        self._together(*part, golden, near)
         broken = dict.fromkeys(("duplicate", "quota"), _crashed(TypeError()))
         findings = [broken | found for found in findings]
         said = {case.trace_id: found for case, found in zip(ordered, findings, strict=True)}
@@ -119,41 +120,63 @@ class Gate:
             "deletion": _safely(lambda: checks.deletion(case)),
         }
 
-    def _duplicates(
+    def _together(
         self,
         cases: Sequence[Case],
         findings: list[dict[str, Finding]],
         golden: GoldenSet | None,
         near: NearIndex,
     ) -> None:
+        """The checks that look at the other cases and at the set."""
         examples = [case.example for case in cases]
-        limits = {"overlap": self.overlap, "cosine": self.cosine}
         try:
-            in_set = near.in_set(examples, golden, **limits)
-            among = near.among(examples, **limits)
+            in_set = near.in_set(examples, golden, overlap=self.overlap, cosine=self.cosine)
         except Exception as error:  # noqa: BLE001  one hostile text, or an embedder that is gone
             for found in findings:
                 found["duplicate"] = _crashed(error)
+            self._quotas(cases, findings, golden, near)
             return
-        by_id = {str(case.example["id"]): n for n, case in enumerate(cases)}
+        full: set[int] = set()
+        for _ in range(_ROUNDS):
+            self._duplicates(cases, findings, golden, near, in_set)
+            self._quotas(cases, findings, golden, near)
+            # a copy of what the quota refuses may enter; what was refused stays so, or both might
+            now = {n for n, case in enumerate(cases) if _is_refused(case, findings[n], "quota")}
+            if now == full or not any(
+                _is_refused(case, found, "duplicate") for case, found in zip(cases, findings, strict=True)
+            ):
+                return
+            full = now
 
-        def look(n: int) -> Finding:
+    def _duplicates(
+        self,
+        cases: Sequence[Case],
+        findings: list[dict[str, Finding]],
+        golden: GoldenSet | None,
+        near: NearIndex,
+        in_set: Sequence[Near | None],
+    ) -> None:
+        limits = {"overlap": self.overlap, "cosine": self.cosine}
+        by_id = {str(case.example["id"]): case.trace_id for case in cases}
+
+        def enters(at: int) -> bool:
+            # one that is refused stands in nobody's way
+            return _enters(cases[at], findings[at])
+
+        def look(n: int, earlier: Sequence[Near]) -> Finding:
             if _unchanged(cases[n], golden):
                 return Finding(True, "it is in the set already, with this input")
-            # one that is refused stands in nobody's way
-            entered = ((o, by_id[o.example_id]) for o in among[n])
-            earlier = next(
-                (
-                    replace(o, trace_id=cases[at].trace_id)
-                    for o, at in entered
-                    if _enters(cases[at], findings[at])
-                ),
-                None,
-            )
-            return checks.duplicate(cases[n], in_set[n], earlier, **limits)
+            first = replace(earlier[0], trace_id=by_id[earlier[0].example_id]) if earlier else None
+            return checks.duplicate(cases[n], in_set[n], first, **limits)
 
-        for n, found in enumerate(findings):
-            found["duplicate"] = _safely(partial(look, n))
+        try:
+            # each is looked at when those before it were decided
+            among = near.among([case.example for case in cases], counts=enters, **limits)
+            for n, earlier in enumerate(among):
+                findings[n]["duplicate"] = _safely(partial(look, n, earlier))
+        except Exception as error:  # noqa: BLE001  as in _together
+            for found in findings:
+                found["duplicate"] = _crashed(error)
 
     def _quotas(
         self,
@@ -177,10 +200,11 @@ class Gate:
             ]
             before = 0 if golden is None else len(golden)
             made = checks.quota(claims, held, before, least=self.quota_min, share=self.quota_share)
-        except Exception as error:  # noqa: BLE001  as in _duplicates
+        except Exception as error:  # noqa: BLE001  as in _together
             made = [_crashed(error)] * len(cases)
-        for found, finding in zip(findings, made, strict=True):
-            found["quota"] = finding
+        for case, found, finding in zip(cases, findings, made, strict=True):
+            if not _is_refused(case, found, "quota"):
+                found["quota"] = finding
 
 
 @dataclass(frozen=True, eq=False)
@@ -268,6 +292,14 @@ class GateReport:
         return report_card(self, self._counts(), self._inputs)
 
 
+@dataclass(frozen=True)
+class _Kind:
+    kind: str
+
+
+_FOUND: dict[bytes, tuple[_Kind, ...]] = {}
+
+
 def _as_proposed(cases: Sequence[Case]) -> list[Case]:
     """The one proposed first comes first; in the order given where a time is missing."""
     times = []
@@ -280,13 +312,21 @@ def _as_proposed(cases: Sequence[Case]) -> list[Case]:
 
 
 def _found(text: str) -> Sequence[checks.Found]:
-    # a desk asks of the same texts at each look at it
-    return _found_before(text) if len(text) <= _KEPT_CHARS else find_personal(text)
+    # a desk asks of the same texts at each look at it; of a text that may have to be forgotten a hash is kept
+    key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+    found = _FOUND.get(key)
+    if found is None:
+        found = tuple(_Kind(str(place.kind)) for place in find_personal(text))
+        if len(_FOUND) >= _KEPT:
+            _FOUND.clear()
+        _FOUND[key] = found
+    return found
 
 
-@lru_cache(maxsize=2_048)
-def _found_before(text: str) -> Sequence[checks.Found]:
-    return tuple(find_personal(text))
+def forget_texts() -> None:
+    """Empty what the gate and its indexes keep in memory of texts, as a request for deletion demands."""
+    _FOUND.clear()
+    nearness.forget_texts()
 
 
 def _safely(check: Callable[[], Finding], *, quiet: bool = False) -> Finding:
@@ -308,6 +348,10 @@ def _is_waived(case: Case, check: str) -> bool:
 
 def _enters(case: Case, found: Mapping[str, Finding]) -> bool:
     return all(finding.passed or _is_waived(case, check) for check, finding in found.items())
+
+
+def _is_refused(case: Case, found: Mapping[str, Finding], check: str) -> bool:
+    return check in found and not found[check].passed and not _is_waived(case, check)
 
 
 def _is_sound(example: Any) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from failscope.golden.near_table import Table
 from failscope.golden.sameness import folded, has_words, masked, overlap, told_apart
 
 LOOKED_AT = 20
-"""Of the rows that pass the sieve, the likeliest ones whose texts are compared."""
+"""Of the rows that pass the sieve, the likeliest ones whose texts are compared; exact copies come first."""
 
 _SLACK = 0.14  # four standard deviations of what a sketch of 128 bytes estimates
 _GIVEN_SLACK = 0.35  # the same of 32
@@ -49,7 +51,13 @@ class Near:
 
 
 def likely(
-    queries: Table, table: Table, *, least: float, cosine: float, before: bool = False
+    queries: Table,
+    table: Table,
+    *,
+    least: float,
+    cosine: float,
+    counts: Callable[[int, int], bool],
+    before: bool = False,
 ) -> Iterator[list[tuple[int, float]]]:
     """For each query the rows that may ask the same, the likeliest first, each with its cosine.
 
@@ -60,6 +68,8 @@ def likely(
     ----------
     least, cosine : float
         From where two are the same.
+    counts : callable
+        Query and row -> whether the row may be an answer; asked of a query when its turn comes.
     before : bool
         Only the rows before the query, which is a row of the table itself.
     """
@@ -72,7 +82,8 @@ def likely(
             met = np.zeros(len(table), dtype=bool)
             for band, mine in zip(bands, asked.view(np.uint32), strict=True):
                 met |= band == mine
-            rows = np.union1d(np.flatnonzero(met), alike[n - start])
+            copies = table.exact == queries.exact[n]
+            rows = np.union1d(np.flatnonzero(met | copies), alike[n - start])
             if before:
                 rows = rows[rows < n]
             share = (table.asked[rows] == asked).mean(axis=1)
@@ -80,8 +91,12 @@ def likely(
             same = (table.given[rows] == queries.given[n]).mean(axis=1)
             passes = (share >= least - _SLACK) | (figures >= cosine - _ROUNDED)
             passes &= same >= least - _GIVEN_SLACK
-            order = np.argsort(-(np.maximum(share, figures) + same)[passes], kind="stable")[:LOOKED_AT]
-            yield [(int(rows[passes][k]), float(figures[passes][k])) for k in order]
+            # rows that differ from the copy in one number may have its very sketches
+            likeness = np.where(copies[rows], np.inf, np.maximum(share, figures) + same)
+            passes |= copies[rows]
+            order = np.flatnonzero(passes)[np.argsort(-likeness[passes], kind="stable")]
+            found = ((int(rows[k]), float(figures[k])) for k in order)
+            yield list(islice((one for one in found if counts(n, one[0])), LOOKED_AT))
 
 
 def _alike(queries: np.ndarray, vectors: np.ndarray, cosine: float) -> list[np.ndarray]:
@@ -123,3 +138,14 @@ def compare(
 def texts_of(example: Mapping[str, Any]) -> tuple[str, str]:
     """The input and the context of an example."""
     return str(example.get("input") or ""), str(example.get("context") or "")
+
+
+def hashes(texts: Sequence[tuple[str, str]]) -> np.ndarray:
+    """(n,) uint64 of inputs and contexts, the same for two that ``compare`` calls exact."""
+    made = [
+        hashlib.blake2b(
+            f"{folded(asked)}\0{folded(given)}".encode("utf-8", "surrogatepass"), digest_size=8
+        ).digest()
+        for asked, given in texts
+    ]
+    return np.frombuffer(b"".join(made), dtype="<u8").astype(np.uint64)

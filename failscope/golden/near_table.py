@@ -16,17 +16,21 @@ import numpy as np
 
 ASKED, GIVEN = 128, 32
 """Bytes of the sketch of an input and of a context."""
-FORMAT = "failscope near 1"
+FORMAT = "failscope near 2"
+
+_COLUMNS = ("keys", "exact", "asked", "given", "vectors", "modes")
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """n rows: the key of each, the sketches of its input and context, the vector of its input, its failure modes.
+    """n rows: the key of each, what its texts hash to, their sketches, the vector of its input, its failure modes.
 
     Attributes
     ----------
     keys : numpy.ndarray
         (n,) S64: the sha256 of the example's line.
+    exact : numpy.ndarray
+        (n,) uint64, equal where input and context are equal but for case and white space.
     asked, given : numpy.ndarray
         (n, ``ASKED``) and (n, ``GIVEN``) uint8.
     vectors : numpy.ndarray
@@ -37,6 +41,7 @@ class Table:
     """
 
     keys: np.ndarray
+    exact: np.ndarray
     asked: np.ndarray
     given: np.ndarray
     vectors: np.ndarray
@@ -50,8 +55,8 @@ class Table:
         """These rows, in this order."""
         if len(at) == len(self) and bool((at == np.arange(len(at))).all()):
             return self
-        rows = (self.keys[at], self.asked[at], self.given[at], self.vectors[at], self.modes[at])
-        return Table(*rows, self.names)
+        rows: dict[str, Any] = {name: getattr(self, name)[at] for name in _COLUMNS}
+        return Table(**rows, names=self.names)
 
 
 def joined(tables: Sequence[Table]) -> Table:
@@ -63,9 +68,10 @@ def joined(tables: Sequence[Table]) -> Table:
     for table in tables:
         mine = [code.setdefault(names, len(code)) for names in table.names]
         modes.append(np.array(mine, dtype=np.int32)[table.modes])
-    parts = ((t.keys, t.asked, t.given, t.vectors) for t in tables)
-    keys, asked, given, vectors = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return Table(keys, asked, given, vectors, np.concatenate(modes), list(code))
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(table, name) for table in tables]) for name in _COLUMNS
+    }
+    return Table(**columns | {"modes": np.concatenate(modes)}, names=list(code))
 
 
 def read_table(path: Path, about: Mapping[str, Any]) -> Table | None:
@@ -90,13 +96,13 @@ def _checked(path: Path, about: Mapping[str, Any]) -> Table:
         names = said.pop("names")
         if said != {"format": FORMAT, **about}:
             raise ValueError("made with other settings")
-        keys, asked, given = held["keys"], held["asked"], held["given"]
-        table = Table(
-            keys, asked, given, held["vectors"], held["modes"], [tuple(several) for several in names]
-        )
+        # an array may lie in the file column by column, and is looked at byte by byte
+        columns: dict[str, Any] = {name: np.ascontiguousarray(held[name]) for name in _COLUMNS}
+        table = Table(**columns, names=[tuple(several) for several in names])
     n = len(table)
     shapes: tuple[tuple[np.ndarray, tuple[int, ...], Any], ...] = (
         (table.keys, (n,), "S64"),
+        (table.exact, (n,), np.uint64),
         (table.asked, (n, ASKED), np.uint8),
         (table.given, (n, GIVEN), np.uint8),
         (table.vectors, (n, table.vectors.shape[1]), np.float16),
@@ -121,11 +127,7 @@ def write_table(path: Path, table: Table, about: Mapping[str, Any]) -> None:
                 np.savez(
                     file,
                     about=np.frombuffer(said, dtype=np.uint8),
-                    keys=table.keys,
-                    asked=table.asked,
-                    given=table.given,
-                    vectors=table.vectors,
-                    modes=table.modes,
+                    **{name: getattr(table, name) for name in _COLUMNS},
                 )
             os.replace(half, path)  # of two processes the later one's holds, and either is whole
         finally:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import weakref
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from failscope.golden.near_search import Near, compare, likely, texts_of
+from failscope.golden import sameness
+from failscope.golden.near_search import Near, compare, hashes, likely, texts_of
 from failscope.golden.near_table import ASKED, GIVEN, Table, joined, read_table, write_table
 from failscope.golden.sameness import masked, sketches
 from failscope.surface.embedding import Embedder, embed_texts, resolve_embedder
@@ -28,6 +30,11 @@ _UNSAVED = (
 )
 _ROWS_AT_ONCE = 4_096
 _CASES_HELD = 20_000
+_LOOKED_AGAIN = 32  # rows of the file that are made anew when it is read
+_CLOSE = 0.01  # what another machine's rounding may move a number of a unit vector
+
+
+_LIVE: weakref.WeakSet[NearIndex] = weakref.WeakSet()
 
 
 @dataclass(eq=False)
@@ -47,8 +54,11 @@ class NearIndex:
     home: Path | None
     embedder: Embedder
     progress: bool = True
-    _held: tuple[str, Table] | None = field(default=None, repr=False)
+    _held: tuple[tuple[str, tuple[str, ...]], Table] | None = field(default=None, repr=False)
     _seen: dict[tuple[str, str], Table] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        _LIVE.add(self)
 
     @classmethod
     def of(
@@ -79,10 +89,13 @@ class NearIndex:
 
     def forget(self) -> None:
         """Delete what is kept: vectors tell something of the texts that they were made of."""
-        self._held = None
-        self._seen.clear()
+        self._empty()
         if self.home is not None:
             (self.home / FILE).unlink(missing_ok=True)
+
+    def _empty(self) -> None:
+        self._held = None
+        self._seen.clear()
 
     def modes(self, golden: GoldenSet | None) -> Counter[tuple[str, ...]]:
         """How many examples have which failure modes together."""
@@ -113,35 +126,52 @@ class NearIndex:
         if golden is None or not len(golden) or not examples:
             return [None] * len(examples)
         ids, table = golden.rows.ids, self._table(golden)
-        rows = likely(self._of(examples), table, least=overlap, cosine=cosine)
+
+        def is_other(n: int, at: int) -> bool:
+            return bool(ids[at] != examples[n].get("id"))
+
+        rows = likely(self._of(examples), table, least=overlap, cosine=cosine, counts=is_other)
         found: list[Near | None] = []
         for example, places in zip(examples, rows, strict=True):
             nears = [
                 compare(example, golden.rows[at], least=overlap, cosine=cosine, figure=figure)
                 for at, figure in places
-                if ids[at] != example.get("id")
             ]
             found.append(max(filter(None, nears), key=lambda near: near.rank, default=None))
         return found
 
     def among(
-        self, examples: Sequence[Mapping[str, Any]], *, overlap: float, cosine: float
-    ) -> list[list[Near]]:
-        """For each example those before it that ask the same, the likeliest first."""
+        self,
+        examples: Sequence[Mapping[str, Any]],
+        *,
+        overlap: float,
+        cosine: float,
+        counts: Callable[[int], bool] = lambda at: True,
+    ) -> Iterator[list[Near]]:
+        """For each example, in turn, those before it that ask the same, the likeliest first.
+
+        Parameters
+        ----------
+        examples : sequence of mapping
+        overlap, cosine : float
+            As in ``in_set``.
+        counts : callable
+            Whether the example at a place stands in the way of those behind it; asked when their turn comes.
+        """
         if not examples:
-            return []
+            return
         table = self._of(examples)
-        found = []
-        for example, places in zip(
-            examples, likely(table, table, least=overlap, cosine=cosine, before=True), strict=True
-        ):
+
+        def is_other(n: int, at: int) -> bool:
+            return examples[at].get("id") != examples[n].get("id") and counts(at)
+
+        rows = likely(table, table, least=overlap, cosine=cosine, counts=is_other, before=True)
+        for example, places in zip(examples, rows, strict=True):
             nears = [
                 compare(example, examples[at], least=overlap, cosine=cosine, figure=figure)
                 for at, figure in places
-                if examples[at].get("id") != example.get("id")
             ]
-            found.append(sorted(filter(None, nears), key=lambda near: near.rank, reverse=True))
-        return found
+            yield sorted(filter(None, nears), key=lambda near: near.rank, reverse=True)
 
     def _of(self, examples: Sequence[Mapping[str, Any]]) -> Table:
         """The rows of cases; a desk asks for the same ones again and again."""
@@ -163,6 +193,7 @@ class NearIndex:
         codes = [code.setdefault(names, len(code)) for names in modes]
         return Table(
             np.array(keys, dtype="S64"),
+            hashes(texts),
             sketches(asked, ASKED),
             sketches([masked(context) for _, context in texts], GIVEN),
             embed_texts(asked, embedder=self.embedder, progress=False).astype(np.float16),
@@ -172,7 +203,9 @@ class NearIndex:
 
     def _table(self, golden: GoldenSet) -> Table:
         """The rows of a set's examples, in their order."""
-        if self._held is not None and self._held[0] == golden.sha256:
+        # a set whose examples were removed on request keeps its hash
+        version = (golden.sha256, tuple(sorted(golden.rows.forgotten)))
+        if self._held is not None and self._held[0] == version:
             return self._held[1]
         known: Mapping[str, str] = golden.manifest["examples"]
         keys = [known[i] for i in golden.rows.ids]
@@ -181,10 +214,14 @@ class NearIndex:
         if kept is not None and kept.vectors.shape[1] != self._of([{}]).vectors.shape[1]:
             kept = None  # another model went by this name
         if kept is not None and np.array_equal(kept.keys, np.array(keys, dtype="S64")):
-            self._held = (golden.sha256, kept)
-            return kept
+            if self._is_true(kept, golden, keys, range(len(keys))):
+                self._held = (version, kept)
+                return kept
+            kept = None
         there = [] if kept is None else [key.decode("ascii", "replace") for key in kept.keys.tolist()]
         place = {key: n for n, key in enumerate(there)}
+        if kept is not None and not self._is_true(kept, golden, keys, [place.get(key, -1) for key in keys]):
+            kept, there, place = None, [], {}
         new = [n for n, key in enumerate(keys) if key not in place]
         place |= {keys[n]: len(there) + k for k, n in enumerate(new)}
         every = joined([*([] if kept is None else [kept]), *self._read(golden, keys, new)])
@@ -194,8 +231,23 @@ class NearIndex:
         if self.home is not None and self.home.is_dir() and (len(new) > _UNSAVED or stale):
             whole = len(every) <= 2 * len(keys) and not stale
             write_table(self.home / FILE, every if whole else every.take(at), about)
-        self._held = (golden.sha256, every.take(at))
+        self._held = (version, every.take(at))
         return self._held[1]
+
+    def _is_true(self, kept: Table, golden: GoldenSet, keys: Sequence[str], places: Sequence[int]) -> bool:
+        """Whether some rows of a table are what their examples make; ``places``: where each example is, or -1."""
+        at = np.asarray(places)
+        mine = np.flatnonzero(at >= 0)
+        mine = np.random.default_rng(0).permutation(mine)[:_LOOKED_AGAIN]
+        if not len(mine):
+            return True
+        again, there = joined(list(self._read(golden, keys, mine.tolist()))), kept.take(at[mine])
+        same = all(
+            np.array_equal(getattr(again, name), getattr(there, name)) for name in ("exact", "asked", "given")
+        )
+        same = same and bool(np.allclose(again.vectors, there.vectors, rtol=0, atol=_CLOSE))
+        modes = zip(again.modes, there.modes, strict=True)
+        return same and all(again.names[a] == there.names[b] for a, b in modes)
 
     def _read(self, golden: GoldenSet, keys: Sequence[str], new: Sequence[int]) -> Iterator[Table]:
         from tqdm.auto import tqdm
@@ -214,6 +266,13 @@ class NearIndex:
                 modes = [tuple(map(str, row.get("failure_modes") or ())) for row in rows]
                 yield self._made([keys[n] for n in part], [texts_of(row) for row in rows], modes)
                 bar.update(len(part))
+
+
+def forget_texts() -> None:
+    """Empty what every index and the comparing of texts keep in memory; the files stay (``NearIndex.forget``)."""
+    for index in list(_LIVE):
+        index._empty()
+    sameness.forget_texts()
 
 
 def place_of(golden: GoldenSet, example_id: str) -> int | None:

@@ -17,6 +17,9 @@ WRITTEN_OUT = 20_000
 
 _REPEAT = re.compile(r"\{(\d{1,9})(?:,\d{0,9})?\}")
 _CLASS = re.compile(r"\[\^?\]?(?:\\.|[^\]\\])*\]", re.S)
+_FUZZY = re.compile(r"\{\s*\d*\s*<?=?\s*[dise]")
+_OTHERWISE = re.compile(rf"\\N\{{[^}}]*\}}|\\.|(?P<set>{_CLASS.pattern})|(?P<fuzzy>{_FUZZY.pattern})", re.S)
+"""Sets and fuzzy counts, past what is escaped."""
 
 
 def check_pattern(pattern: str) -> None:
@@ -26,6 +29,10 @@ def check_pattern(pattern: str) -> None:
     """
     if len(pattern) > PATTERN_CHARS:
         raise ArgumentError(f"the pattern has {len(pattern):,} characters; at most {PATTERN_CHARS:,}")
+    if other := _read_otherwise(pattern):
+        raise ArgumentError(
+            f"the pattern {plain(pattern, 80)} has {other}, which other tools read otherwise; put a backslash before the bracket"
+        )
     width = written_out(pattern)
     if width > WRITTEN_OUT:
         raise ArgumentError(f"the pattern's repeats ask for {width:,} signs; at most {WRITTEN_OUT:,}")
@@ -36,6 +43,16 @@ def check_pattern(pattern: str) -> None:
             compiled(pattern)
     except Exception as error:  # each of the two packages has errors of its own
         raise ArgumentError(f"the pattern {plain(pattern, 80)} does not compile: {error!s:.120}") from error
+
+
+def _read_otherwise(pattern: str) -> str:
+    """What the package regex takes for something of its own and re for plain signs, else ""."""
+    for found in _OTHERWISE.finditer(pattern):
+        if found["fuzzy"]:
+            return f"{found['fuzzy']}, a fuzzy count"
+        if found["set"] and "[:" in re.sub(r"\\.", "", found["set"][1:], flags=re.S):
+            return "[:, a POSIX set"
+    return ""
 
 
 @lru_cache(maxsize=512)

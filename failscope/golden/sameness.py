@@ -21,6 +21,7 @@ _HEAD, _TAIL = 14_000, 6_000
 _CLOSING = 80
 _AT_ONCE = 400_000  # signs that are hashed at once: each takes 8 bytes a few times over
 _PERMUTATIONS = 128
+_LONGEST_WORD = 64  # what is longer is no word, and comparing it takes long
 _MOST_WORDS = 60  # words of one side that are looked for as typing errors of the other
 
 # what a token with digits is: an order's number makes no other question, an amount, a date or a model's number does
@@ -105,7 +106,7 @@ def _identifier(match: re.Match[str]) -> str:
     return "#" if digits >= (5 if named else 7) and not _DATE.fullmatch(token) else token
 
 
-@lru_cache(maxsize=4_096)
+@lru_cache(maxsize=32)  # the runs of a long text take megabytes
 def runs(text: str) -> frozenset[str]:
     """The distinct runs of ``RUN`` signs of a masked text; a shorter text is its own run."""
     return frozenset(text[i : i + RUN] for i in range(max(1, len(text) - RUN + 1)))
@@ -215,18 +216,30 @@ def _has_content(word: str) -> bool:
     return word not in _EMPTY and (len(word) > 2 or not word.isascii())
 
 
-@lru_cache(maxsize=16_384)
 def _typing_error(a: str, b: str) -> bool:
     """One letter more, less or other, or two swapped; two such in eight letters and more."""
+    if max(len(a), len(b)) > _LONGEST_WORD:
+        return False
+    return _few_edits(a, b)
+
+
+@lru_cache(maxsize=16_384)
+def _few_edits(a: str, b: str) -> bool:
     short = min(len(a), len(b))
     most = 0 if short < 3 else 1 if short < 8 else 2
     if abs(len(a) - len(b)) > most or len(set(a) ^ set(b)) > 2 * most:
         return False
-    return _edits(a, b) <= most
+    return _edits(a, b, most) <= most
 
 
-def _edits(a: str, b: str) -> int:
-    """Damerau-Levenshtein distance, no sign edited twice."""
+def forget_texts() -> None:
+    """Empty what is kept of compared texts."""
+    runs.cache_clear()
+    _few_edits.cache_clear()
+
+
+def _edits(a: str, b: str, most: int) -> int:
+    """Damerau-Levenshtein distance, no sign edited twice; anything above ``most`` where it is above."""
     before: list[int] = []
     last = list(range(len(b) + 1))
     for i, x in enumerate(a, 1):
@@ -236,5 +249,7 @@ def _edits(a: str, b: str) -> int:
             if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y:
                 best = min(best, before[j - 2] + 1)
             row.append(best)
+        if min(row) > most and min(last) > most:
+            return most + 1
         before, last = last, row
     return last[-1]

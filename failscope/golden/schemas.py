@@ -105,7 +105,7 @@ def _within(schema: Mapping[str, Any], value: Any, seconds: float) -> bool | Non
     token = _until.set(time.monotonic() + seconds)
     try:
         return bool(_validator(json.dumps(schema)).is_valid(value))
-    except (TimeoutError, RecursionError, MemoryError):
+    except (TimeoutError, RecursionError, MemoryError, ArithmeticError):  # 1e400 has no remainder
         return None
     finally:
         _until.reset(token)
@@ -155,7 +155,9 @@ def _walk(part: Any, depth: int) -> Iterator[tuple[str, Any]]:
 
 
 def _search(pattern: str, text: str) -> bool:
-    left = max(_until.get() - time.monotonic(), 0.001)
+    left = _until.get() - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
     return compiled(pattern).search(text, timeout=min(left, 5.0)) is not None
 
 

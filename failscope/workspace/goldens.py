@@ -320,6 +320,7 @@ class Goldens:
             raise ArgumentError("a reason is needed, and it is kept; pass reason='...'")
         if not ids:
             raise ArgumentError("no examples to retire; give at least one example_id")
+        self.open(name, branch=branch)  # a branch begins with a promotion
         version, _ = next_version(
             self.home(name),
             branch=branch,

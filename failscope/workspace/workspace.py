@@ -25,7 +25,7 @@ from failscope.errors import (
 )
 from failscope.golden.dataset import GoldenSet
 from failscope.golden.desk import Desk
-from failscope.golden.gate import Gate
+from failscope.golden.gate import Gate, forget_texts
 from failscope.golden.versions import MAIN
 from failscope.report.report import EARLIER, Report, make_report
 from failscope.review import events as kinds
@@ -624,9 +624,11 @@ class Workspace:
         Forgotten
             What was removed, and in ``beyond`` what no program here can reach.
         """
-        return forget(
+        done = forget(
             self._shelf, by=by, user_id=user_id, trace_ids=trace_ids, reason=reason, remember=remember
         )
+        forget_texts()  # what this process remembers of texts that it compared
+        return done
 
     # ---------------------------------------------------------------------------------------------------------
 

@@ -394,3 +394,28 @@ def test_the_map_shows_each_trace_once_and_names_the_largest_gaps(log, truth):
     assert spec["background"] == "transparent"
     mime = drawing._repr_mimebundle_()
     assert mime["application/vnd.vegalite.v5+json"]["$schema"].endswith("v5.json")
+
+
+def test_inputs_of_examples_are_kept_nowhere(log):
+    from failscope.surface.embedding import text_hash
+
+    memory = Memory()
+    week = replace(weeks(log, 5), vectors=memory)
+    edited = "An input that a curator wrote anew."
+    golden = SimpleNamespace(rows=[{"id": "ex", "input": edited}])
+    coverage(golden, week, near=0.4, progress=False)
+    kept = {key for _, key in memory.vectors}
+    assert text_hash(edited) not in kept
+    assert text_hash(str(week.frame["input"].iloc[0])) in kept
+
+
+def test_counts_of_one_are_told_in_the_singular_and_the_two_earlier_shares_by_their_names(log):
+    golden = SimpleNamespace(rows=[{"id": "ex", "input": "Quantum cheese lattice in Antarctica"}])
+    found = coverage(golden, weeks(log, 5), before=weeks(log, 4), near=0.4, progress=False)
+    found = replace(found, examples=found.examples.assign(stale=True))
+    assert "by 1 example ·" in repr(found)
+    assert "· 1 stale example ·" in repr(found)
+    shown = found._repr_html_()
+    assert "1 of 1 example is stale: no trace near it" in shown
+    assert f"of the earlier traces {found.share_before:.0%}" in shown
+    assert "before: " not in shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import urllib.request
 
 import pytest
@@ -106,6 +107,13 @@ def test_what_is_written_is_read_as_the_same():
         ({"type": "regex", "value": r"\p{L}"}, "does not compile"),
         ({"type": "regex", "value": "(" * 900 + ")" * 900}, "does not compile"),
         ({"type": "regex", "value": "(((a{1000}){1000}){1000})"}, "at most 20,000"),
+        ({"type": "regex", "value": "(?:x){e}"}, "a fuzzy count"),
+        ({"type": "regex", "value": "item{i}"}, "a fuzzy count"),
+        ({"type": "regex", "value": "refund{1<=e<=3}"}, "a fuzzy count"),
+        ({"type": "regex", "value": "x{2i+1d<=4}"}, "a fuzzy count"),
+        ({"type": "regex", "value": "[[:alpha:]]"}, "a POSIX set"),
+        ({"type": "regex", "value": "[^0[:alpha:]]"}, "a POSIX set"),
+        ({"type": "json_schema", "value": {"pattern": "x{e}"}}, "a fuzzy count"),
         ({"type": "regex", "value": "a" * 2_001}, "2,001 characters"),
         ({"type": "rubric", "value": "x", "threshold": float("nan")}, "a number"),
         ({"type": "rubric", "value": "x", "threshold": True}, "a number"),
@@ -179,11 +187,39 @@ def test_older_dialects_are_followed(dialect):
         ({"type": "regex", "value": "(a|aa)+$"}, "a" * 200 + "c"),
         ({"type": "json_schema", "value": {"pattern": "(x+x+)+y"}}, json.dumps("x" * 5_000 + "z")),
         ({"type": "json_schema", "value": {"patternProperties": {"(x+x+)+y": {}}, "additionalProperties": False}}, json.dumps({"x" * 5_000: 1})),
+        ({"type": "json_schema", "value": {"patternProperties": {f"^q{n}$": {} for n in range(50)}}}, json.dumps(dict.fromkeys(map(str, range(4_000))))),
     ],
 )  # fmt: skip
 def test_what_takes_too_long_is_not_answered(spec, output, monkeypatch):
     monkeypatch.setattr(module, "SECONDS", 0.05)
     assert criterion(spec).check(output) is None
+
+
+@pytest.mark.parametrize("output", ["1" + "0" * 400, "1e400"])
+def test_a_number_without_a_remainder_is_not_answered(output):
+    assert criterion({"type": "json_schema", "value": {"multipleOf": 0.01}}).check(output) is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "output"),
+    [
+        (r"x\{e}", "x{e}"),
+        ("[{e}]", "e"),
+        (r"[\[:]", ":"),
+        ("[:a]", ":"),
+        ('{"days"', '{"days": 3}'),
+        ("a{2}", "aa"),
+        ("a{,2}b", "aab"),
+        (r"\N{DIGIT ONE}", "1"),
+        (r"\\[[]", "\\["),
+    ],
+)
+def test_braces_and_sets_that_every_tool_reads_alike_are_taken(pattern, output):
+    assert (
+        criterion({"type": "regex", "value": pattern}).check(output)
+        is bool(re.search(pattern, output))
+        is True
+    )
 
 
 def test_a_schema_that_asks_the_same_without_end_is_refused():

@@ -120,3 +120,41 @@ def test_equal_rows_on_both_sides_are_no_difference():
     assert found.p == 1.0
     assert found.mmd == 0.0
     assert "no difference" in found.note
+
+
+@pytest.mark.parametrize("length", [1, 2, 6])
+def test_a_set_drawn_from_production_is_told_apart_as_often_as_the_level_says(length):
+    import pandas as pd
+
+    import failscope as fs
+    from failscope.golden.coverage import _drifts
+    from failscope.golden.shares import Group
+
+    sessions, sims, told = 90, 200, []
+    n = sessions * length
+    ids = [f"s{i // length}" for i in range(n)]
+    traces = fs.Traces.from_frame(pd.DataFrame({"input": ["x"] * n, "output": ["y"] * n, "session_id": ids}))
+    for seed in range(sims):
+        rng = np.random.default_rng([seed, length])
+        # traces of a session are alike, and so are their topics
+        X = np.repeat(rng.normal(size=(sessions, 3)), length, axis=0) + 0.7 * rng.normal(size=(n, 3))
+        E = rng.normal(size=(40, 3)) + 0.7 * rng.normal(size=(40, 3))
+        none = np.zeros(0, dtype=bool)
+        kind = Group("topic", "a", X[:, 0] > 0.9, none, E[:, 0] > 0.9, np.ones(n, dtype=bool))
+        found, _ = _drifts([kind], X, E, np.ones(n, dtype=bool), traces, None, seed)
+        assert found is not None
+        assert found.sizes == (40, sessions)
+        told.append((found.p <= 0.05, found.groups["p"].iloc[0] <= 0.05))
+    # 200 runs: two and a half standard errors of .05 are .039; Fisher's test is below its level
+    kernel, group = np.mean(told, axis=0)
+    assert 0.015 <= kernel <= 0.089
+    assert group <= 0.089
+
+
+def test_one_session_for_all_traces_is_sampled_too():
+    from failscope.golden.drift import TESTED
+
+    rng = np.random.default_rng(5)
+    A, B = rng.normal(size=(TESTED + 700, 2)), rng.normal(size=(60, 2))
+    found = compare(A, B, units=(["s"] * len(A), [""] * 60), permutations=19)
+    assert found.sizes == (TESTED, 60)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import re
 import subprocess
 import sys
+import urllib.request
 import uuid
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -21,7 +24,7 @@ from hypothesis import strategies as st
 
 import failscope as fs
 from failscope.golden.dataset import GoldenSet
-from failscope.golden.export import FORMATS
+from failscope.golden.export import FORMATS, write
 from failscope.golden.writing import put_tombstones
 from tests.tools.hostile import CRITERIA, TEXTS, attacks, example, golden_set, ordinary
 
@@ -392,11 +395,103 @@ def test_the_checks_of_a_module_agree_with_the_gate(tmp_path):
     exec("import json, re\n" + _CHECKS, names)
     outputs = ["", "30 DAYS", "as an AI, refunded in 5 days", '{"days": 3}', '{"days": "3"}', "[]",
                'Here:\n```json\n{"days": 3}\n```\n', '```{"days": 3}```', *list(TEXTS.values())[:-1]]  # fmt: skip
+    outputs += ["[" * 100_000, '{"days": NaN}', "NaN", '```json\n{"days": 3, "x": Infinity}\n```']
     judged = 0
-    for spec in CRITERIA[:5]:
+    for spec in [*CRITERIA[:5], {"type": "json_schema", "value": {}}]:
         for output in outputs:
             expected = criterion(spec).check(output)
             if expected is not None:
                 assert names["check"](spec, output) == expected, (spec, output[:60])
                 judged += 1
     assert judged > 100
+
+
+def checks() -> dict:
+    from failscope.golden.export.modules import _CHECKS
+
+    names: dict = {}
+    exec("import json, re\n" + _CHECKS, names)
+    return names
+
+
+def test_a_module_fetches_nothing_and_leaves_what_it_cannot_check(monkeypatch):
+    asked = []
+    monkeypatch.setattr(urllib.request, "urlopen", lambda *a, **k: asked.append(a) or io.BytesIO(b"{}"))
+    fulfils = checks()["fulfils"]
+    assert fulfils({"$ref": "http://127.0.0.1:9/s.json"}, "3") is None
+    assert fulfils({"multipleOf": 0.01}, "1e400") is None
+    assert fulfils({"$defs": {"n": {"type": "integer"}}, "$ref": "#/$defs/n"}, "3") is True
+    assert asked == []
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize(
+    ("field", "value", "error"),
+    [
+        ("criteria", [{"type": "json_schema", "value": {"$ref": "http://x.example/s"}}], fs.ArgumentError),
+        ("criteria", [{"type": "regex", "value": "(x"}], fs.ArgumentError),
+        ("criteria", ["contains"], fs.ArgumentError),
+        ("criteria", 7, fs.DataError),
+        ("provenance", [1], fs.DataError),
+        ("provenance", {"trace": "t"}, fs.DataError),
+        ("failure_modes", "one", fs.DataError),
+        ("expected_output", {"a": 1}, fs.DataError),
+        ("input", ["x"], fs.DataError),
+    ],
+)
+def test_a_row_of_another_hand_is_named_and_nothing_is_written(tmp_path, name, field, value, error):
+    golden = golden_set(tmp_path, [example(1), example(2, **{field: value})])
+    with pytest.raises(error, match=f"example 'ex-{2:016x}'"):
+        golden.export(tmp_path / "out" / FORMATS[name].example.format("refunds"), format=name)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_half_a_surrogate_pair_and_what_older_rows_lack_stop_no_export(tmp_path, name):
+    old = example(1, failure_modes=None, provenance={"trace": None, "said": None, "promoted": None})
+    bad = "half \\ud800 pair"
+    texts = dict.fromkeys(("input", "expected_output", "output", "context", "system_prompt", "note"), "§")
+    home = golden_set(tmp_path, [old, example(2, failure_modes=["§"], **texts)]).folder
+    lines = (home / "examples.jsonl").read_text("utf-8").replace('"§"', f'"{bad}"').split("\n")
+    rows = [json.loads(line) for line in lines if line]
+    assert rows[1]["input"] == "half \ud800 pair"
+    golden = SimpleNamespace(name="refunds", version=1, branch="main", sha256="0", rows=rows)
+    write(golden, tmp_path / "out" / FORMATS[name].example.format("refunds"), name)
+    if name == "huggingface":
+        held = pq.read_table(tmp_path / "out" / "refunds-dataset" / "data").to_pylist()[1]["input"]
+        assert held == "half \ufffd pair"
+        return
+    body = b"".join(everything(tmp_path / "out").values()).decode()
+    assert "half \ufffd pair" in body or "half \\ufffd pair" in body
+    assert "\\ud800" not in body
+
+
+@pytest.mark.parametrize("pattern", ["a{,3}b", "[]x]", "[^]x]", r"\N{DIGIT ONE}", r"\U0001F600", r"\a"])
+def test_what_javascript_reads_otherwise_is_left_to_python(tmp_path, pattern):
+    row = example(1, criteria=[{"type": "regex", "value": pattern}])
+    text = golden_set(tmp_path, [row]).export(tmp_path / "x.yaml", format="promptfoo").read_text("utf-8")
+    assert yaml.safe_load(text)["tests"][0]["assert"][0]["type"] == "python"
+
+
+def test_an_empty_expected_output_is_an_expectation(tmp_path):
+    golden = golden_set(tmp_path, [example(1, expected_output="")])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        text = golden.export(tmp_path / "x.yaml", format="promptfoo").read_text("utf-8")
+    assert yaml.safe_load(text)["tests"][0]["assert"] == [{"type": "equals", "value": ""}]
+
+
+def test_the_conftest_of_the_docs_is_all_that_pytest_needs(tmp_path):
+    docs = (Path(__file__).resolve().parents[2] / "docs" / "exports.md").read_text("utf-8")
+    conftest = re.search(r"```python\n(import pytest\n.*?)```", docs, re.S)[1]
+    row = example(1, criteria=[CRITERIA[0]])
+    golden_set(tmp_path, [row]).export(tmp_path / "out" / "test_x.py", format="pytest")
+    (tmp_path / "out" / "conftest.py").write_text(conftest)
+    (tmp_path / "out" / "my_bot.py").write_text("def answer(text): return 'Within 30 days.'\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path / "out")],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path / "out",
+    )
+    assert "1 passed" in done.stdout

@@ -434,3 +434,56 @@ def test_the_balance_of_no_set_is_what_is_missing(a_set):
     assert seen.to_frame()["missing"].tolist() == [True]
     assert balance(None, known_modes=None, gate=Gate()).to_frame().empty
     assert balance(a_set(an_example("t1", failure_modes=["rude"])), known_modes=None, gate=Gate()).to_frame()["seen_share"].isna().all()  # fmt: skip
+
+
+# what was found wrong ----------------------------------------------------------------------------------------
+
+
+def test_an_exact_copy_is_refused_whatever_refused_copies_stand_before_it(check):
+    refused = [a_case(f"t{n}", input=ASKED[0], expected_output=None) for n in range(1, 31)]
+    # thirty refused copies stand between the first and the last
+    first, last = a_case("t0", input=ASKED[0]), a_case("t31", input=ASKED[0])
+    like = [a_case(f"t{n}", input=ASKED[0] + "!", expected_output=None) for n in range(32, 62)]
+    late, copy = a_case("t62", input=ASKED[0] + "!"), a_case("t63", input=ASKED[0] + "!")
+    report = check(*refused, last)
+    assert report.passed == ["t31"]
+    report = check(first, *refused, last, *like, late, copy)
+    assert report.passed == ["t0"]
+    report = check(*refused, *like, late, copy)
+    assert report.passed == ["t62"]
+    assert report.refused["t63"] == ["duplicate"]
+
+
+def test_a_case_that_the_quota_alone_refuses_stands_in_nobodys_way(check):
+    limits = {"quota_min": 2, "quota_share": 0.1}
+    rude = [a_case(f"t{n}", input=ASKED[n], failure_modes=["rude"]) for n in range(3)]
+    copy = a_case("t3", input=ASKED[2], failure_modes=["late"])
+    second = a_case("t4", input=ASKED[2], failure_modes=["slow"])
+    report = check(*rude, copy, second, **limits)
+    assert report.passed == ["t0", "t1", "t3"]
+    assert report.refused == {"t2": ["quota"], "t4": ["duplicate"]}
+    assert "trace t3" in report.for_("t4")["duplicate"]["says"]
+
+
+def test_a_copy_that_makes_room_for_the_one_it_copies_does_not_enter_beside_it(check):
+    limits = {"quota_min": 1, "quota_share": 0.5}
+    rude = [a_case(f"t{n}", input=ASKED[n], failure_modes=["rude"]) for n in range(2)]
+    others = [a_case("t2", input=ASKED[1], failure_modes=["late"]), a_case("t3", input=ASKED[2], failure_modes=["slow"])]  # fmt: skip
+    report = check(*rude, *others, **limits)
+    assert not {"t1", "t2"} <= set(report.passed)
+
+
+def test_a_file_of_columns_refuses_no_case(a_set):
+    import numpy as np
+
+    from failscope.golden.nearness import FILE
+
+    rows = [an_example(f"t{n}", input=f"May I bring {n} dogs, {n + 3} cats and a bird?") for n in range(70)]
+    golden = a_set(*rows)
+    home = golden.folder.parent
+    NearIndex.of(home).modes(golden)
+    with np.load(home / FILE) as held:
+        arrays = {name: np.asfortranarray(array) for name, array in held.items()}
+    np.savez(home / FILE, **arrays)
+    case = a_case("t80", input=ASKED[0], failure_modes=["rude"])
+    assert Gate(finder=finds_codes).check([case], golden, near=NearIndex.of(home)).passed == ["t80"]

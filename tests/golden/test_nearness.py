@@ -213,7 +213,7 @@ def test_what_is_kept_is_not_made_again(golden):
     assert NearIndex.of(home, embedder=first).in_set([ask("Why?")], golden, **LIMITS) == [None]
     assert NearIndex.of(home, embedder=second).in_set([ask("Why?")], golden, **LIMITS) == [None]
     assert first.texts > len(QUESTIONS)
-    assert second.texts < 3
+    assert second.texts < 3 + 32  # 32 rows are looked at again
     assert golden.verify()
 
 
@@ -225,7 +225,7 @@ def test_new_examples_are_added_to_what_is_kept(golden):
     counting = Counting(name=fs.StaticEmbedder().name)
     near = NearIndex.of(home, embedder=counting)
     assert sum(near.modes(second).values()) == 225
-    assert 100 <= counting.texts <= 102
+    assert 100 <= counting.texts <= 102 + 32
     assert (
         near.in_set([ask("Hello, is the 7th of May a holiday in shop number 7?")], second, **LIMITS)[0]
         is not None
@@ -233,7 +233,7 @@ def test_new_examples_are_added_to_what_is_kept(golden):
     # the older version, as another branch would, finds its own in the same file
     again = Counting(name=counting.name)
     assert sum(NearIndex.of(home, embedder=again).modes(golden).values()) == 125
-    assert again.texts < 3
+    assert again.texts < 3 + 32
 
 
 def test_a_few_new_examples_write_no_large_file(golden):
@@ -295,6 +295,9 @@ TAMPERED = {
     "keys that are no ASCII": lambda a: a | {"keys": np.array([b"\xff" * 64] * len(a["keys"]))},
     "objects": lambda a: a | {"keys": np.array([{"a": 1}] * len(a["keys"]), dtype=object)},
     "nothing": lambda a: {},
+    "columns first": lambda a: {k: np.asfortranarray(v) for k, v in a.items()},
+    "other modes": lambda a: a | {"modes": np.zeros_like(a["modes"])},
+    "other hashes": lambda a: a | {"exact": a["exact"] + np.uint64(1)},
     "no rows": lambda a: {k: v if k == "about" else v[:0] for k, v in a.items()},
 }  # fmt: skip
 
@@ -379,3 +382,86 @@ def test_processes_at_once_do_not_disturb_each_other(golden):
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         assert pool.starmap(_work, [(home, 5)] * 2) == [5, 5]
     assert list(golden.folder.parent.glob("*.half")) == []
+
+
+# what was found wrong --------------------------------------------------------------------------------------------
+
+
+def test_an_index_that_is_held_over_a_deletion_answers_for_the_set_as_it_is(golden):
+    from failscope.golden.writing import forget_examples
+
+    home = golden.folder.parent
+    near = NearIndex.of(home)
+    near.modes(golden)
+    forget_examples(home, ["t7", "t60"])
+    after = GoldenSet.open(home)
+    assert after.sha256 == golden.sha256
+    assert sum(near.modes(after).values()) == len(after) == len(golden) - 2
+    nears = near.in_set([ask(row["input"]) for row in after.rows], after, **LIMITS)
+    assert [found.example_id for found in nears] == list(after.rows.ids)
+
+
+def test_an_exact_copy_is_found_behind_forty_that_differ_in_one_number_of_a_long_context(tmp_path):
+    rng = np.random.default_rng(0)
+    facts = "".join(rng.choice(list("abcdefghijklmnop "), size=6_000))
+    many = rows(["Where is my order?"] * 80)
+    for n, row in enumerate(sorted(many, key=lambda row: row["id"])):
+        row["context"] = f"{facts} {n} lamps"
+    golden = write_version(tmp_path / "many", many, about={}, parent=None)
+    last = golden.rows[79]
+    near = NearIndex.of(None).in_set([ask("where is my ORDER?", last["context"])], golden, **LIMITS)[0]
+    assert near is not None
+    assert (near.kind, near.example_id) == ("exact", last["id"])
+
+
+def test_words_of_twenty_thousand_signs_are_told_apart_without_comparing_their_letters(monkeypatch):
+    from failscope.golden import sameness
+
+    compared = []
+    monkeypatch.setattr(sameness, "_edits", lambda a, b, *most: compared.append(a) or 0)
+    assert told_apart("ab" * 10_000, "ba" * 10_000 + "b") == "words"
+    assert compared == []
+    assert told_apart("pqrstuvw", "pqrstuwv") == ""
+    assert compared
+
+
+def test_typing_errors_are_counted_as_the_plain_distance_counts_them():
+    from failscope.golden.sameness import _edits
+
+    def plain(a: str, b: str) -> int:
+        d = {(i, j): max(i, j) for i in range(len(a) + 1) for j in range(len(b) + 1) if not i * j}
+        for i, x in enumerate(a, 1):
+            for j, y in enumerate(b, 1):
+                d[i, j] = min(d[i - 1, j] + 1, d[i, j - 1] + 1, d[i - 1, j - 1] + (x != y))
+                if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y:
+                    d[i, j] = min(d[i, j], d[i - 2, j - 2] + 1)
+        return d[len(a), len(b)]
+
+    rng = np.random.default_rng(0)
+    for _ in range(500):
+        a, b = ("".join(rng.choice(list("abc"), size=int(rng.integers(1, 9)))) for _ in range(2))
+        assert min(_edits(a, b, 2), 3) == min(plain(a, b), 3)
+
+
+def test_nothing_of_a_text_is_held_after_it_was_forgotten(golden):
+    from failscope.golden import gate, sameness
+
+    near = NearIndex.of(None)
+    near.in_set([ask("Hello! " + QUESTIONS[7]), ask(QUESTIONS[8].replace("lamp", "lmap"))], golden, **LIMITS)
+    gate._found("Who is it?")
+    assert sameness.runs.cache_info().currsize
+    assert sameness.runs.cache_info().maxsize <= 64
+    gate.forget_texts()
+    assert (near._held, near._seen) == (None, {})
+    assert not sameness.runs.cache_info().currsize + sameness._few_edits.cache_info().currsize
+    assert not gate._FOUND
+
+
+@pytest.mark.parametrize("name", ["asked", "vectors", "given"])
+def test_rows_that_are_not_what_their_examples_make_are_made_again(golden, name):
+    expected = found(golden)
+    path = golden.folder.parent / FILE
+    arrays = _arrays(path)
+    np.savez(path, **arrays | {name: np.zeros_like(arrays[name])})
+    assert found(golden) == expected
+    assert np.array_equal(_arrays(path)[name], arrays[name])

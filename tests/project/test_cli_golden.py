@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 import failscope as fs
 from failscope.cli import app
 from tests.project.test_cli_terminal import ATTACKS, CONTROL
+from tests.tools.hostile import example, golden_set
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -137,6 +139,18 @@ def test_an_empty_workspace_has_no_sets(run, tmp_path):
     assert run("golden", "verify", tmp_path / "ws").exit_code == 0
 
 
+def test_list_reads_rows_and_versions_of_another_hand(run, tmp_path):
+    rows = [example(n, failure_modes=modes) for n, modes in enumerate([None, 7, [{"a": 1}], ["fine", None]])]
+    del rows[0]["failure_modes"]
+    golden_set(tmp_path, rows)
+    done = run("golden", "list", tmp_path, "--json")
+    assert done.exit_code == 0, done.output
+    said = json.loads(done.stdout)["sets"][0]
+    assert said["failure_modes"] == {"{'a': 1}": 1, "fine": 1, "None": 1}
+    assert (said["age_days"], said["curator"]) == (None, None)
+    assert run("golden", "list", tmp_path).exit_code == 0
+
+
 # diff --------------------------------------------------------------------------------------------------------
 
 
@@ -229,7 +243,7 @@ def test_verify_of_files_alone_names_what_is_not_as_it_was(run, clone, harm, say
     harm(clone / "golden" / "refunds")
     done = run("golden", "verify", clone)
     assert done.exit_code == 1
-    assert says in done.stdout
+    assert says in " ".join(done.stdout.split())
     assert "files alone" in done.stdout
     said = json.loads(run("golden", "verify", clone, "--json").stdout)
     assert (said["whole"], said["log"], [s["whole"] for s in said["sets"]]) == (False, None, [False])
@@ -400,10 +414,24 @@ def test_coverage_is_kept_and_says_next_week_what_changed(run, weeks, tmp_path):
     assert said["near"] == json.loads(kept.read_text(encoding="ascii"))["near"]
     assert said["line"].startswith("coverage ")
     assert "near is" not in said["line"]  # the same line was used
+    assert not list(tmp_path.glob("**/*.half"))
     page = (tmp_path / "c.html").read_text(encoding="utf-8")
     assert page.startswith("<!doctype html>")
     assert "default-src 'none'" in page
     assert "<script" not in page
+
+
+def test_coverage_that_cannot_be_written_leaves_what_was_kept(run, weeks, tmp_path, monkeypatch):
+    kept = tmp_path / "coverage.json"
+    kept.write_text("last week", encoding="utf-8")
+
+    def full(handle):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    done = run("golden", "coverage", weeks.path, "support", "--until", "2026-06-08", "-o", kept)
+    assert done.exit_code == 2, done.output
+    assert {p.name: p.read_text("utf-8") for p in tmp_path.iterdir()} == {"coverage.json": "last week"}
 
 
 @pytest.mark.parametrize(
@@ -415,6 +443,8 @@ def test_coverage_is_kept_and_says_next_week_what_changed(run, weeks, tmp_path):
         (["--before", "{tmp}/nix.json"], "cannot be read"),
         (["--before", "{tmp}/other.json"], "is not what -o coverage.json writes"),
         (["--before", "{tmp}/list.json"], "is not what -o coverage.json writes"),
+        (["--before", "{tmp}/texts.json"], "is not what -o coverage.json writes"),
+        (["--before", "{tmp}/odd.json"], "is not what -o coverage.json writes"),
         (["--since", "2036-01-01"], "there are no traces"),
         (["--version", "7"], "no version 7"),
     ],
@@ -422,6 +452,11 @@ def test_coverage_is_kept_and_says_next_week_what_changed(run, weeks, tmp_path):
 def test_what_cannot_be_covered_is_one_line_and_exit_code_2(run, weeks, tmp_path, words, says):
     (tmp_path / "other.json").write_text('{"share": 0.5}', encoding="utf-8")
     (tmp_path / "list.json").write_text("[1, 2]", encoding="utf-8")
+    texts = {**dict.fromkeys(("share", "near", "covered", "traces"), "x"), "golden": {"examples": "x"}}
+    (tmp_path / "texts.json").write_text(json.dumps(texts), encoding="utf-8")
+    odd = {"share": 1.0, "near": 0.5, "covered": 9_000, "traces": 9_000, "golden": {"examples": 3}}
+    odd |= {"groups": 7, "params": 7}
+    (tmp_path / "odd.json").write_text(json.dumps(odd), encoding="utf-8")
     done = run(
         "golden", "coverage", weeks.path, "support", *(w.replace("{tmp}", str(tmp_path)) for w in words)
     )
@@ -494,6 +529,10 @@ def test_what_the_gate_refuses_is_told_check_by_check(run, own):
         (["promote", "../x", *BY], "cannot be a folder"),
         (["promote", "refunds", *BY, "--trace", "t9"], "t9"),
         (["promote", "refunds", "--reason", "x"], "--curator"),
+        (["retire", "refunds", "ex-nix", *BY], "no example 'ex-nix'"),
+        (["retire", "refunds", "ex-nix", "--curator", "ana", "--reason", "x"], "ana"),
+        (["retire", "refunds", *BY], "EXAMPLES"),
+        (["retire", "refunds", "ex-nix", "--curator", "cleo"], "--reason"),
         (["merge", "refunds", "nix", *BY], "neither a branch"),
         (["merge", "refunds", "nix", *BY, "--prefer", "mine"], "--prefer"),
         (["merge", "refunds", "nix", *BY, "--prefer", "ex-1=mine"], "the sides are ours and theirs"),
@@ -524,6 +563,23 @@ def test_a_folder_that_is_no_workspace_is_left_as_it_was(run, tmp_path, verb):
     assert done.exit_code == 2
     assert "is no workspace" in done.stderr
     assert not (tmp_path / "new").exists()
+
+
+def test_retire_makes_a_version_without_them_that_says_why(run, own):
+    first, second, _ = own.golden("refunds").rows.ids
+    done = run("golden", "retire", own.path, "refunds", first, *BY)
+    assert done.exit_code == 0, done.output
+    assert "refunds v2 made: 2 examples" in done.stdout
+    assert f"retired: {first}" in done.stdout
+    golden = own.golden("refunds")
+    assert golden.retired.loc[first, ["by", "reason"]].tolist() == ["cleo", "weekly audit"]
+    done = run("golden", "retire", own.path, "refunds", second, *BY, "--branch", "next", "--json")
+    assert (json.loads(done.stdout)["branch"], own.golden("refunds").version) == ("next", 2)
+    said = json.loads(run("golden", "retire", own.path, "refunds", second, second, *BY, "--json").stdout)
+    assert (said["version"], said["examples"], said["new"], said["retired"]) == (3, 1, True, [second])
+    assert run("golden", "retire", own.path, "refunds", second, *BY).exit_code == 2
+    assert first in own.golden("refunds", 1).rows.ids
+    assert run("golden", "verify", own.path).exit_code == 0
 
 
 def test_merge_settles_a_copy_and_a_conflict_is_the_answer_no(run, own, tmp_path):
@@ -561,6 +617,10 @@ def test_hostile_words_of_people_and_logs_cannot_move_the_cursor(run, tmp_path):
     ids = [row["trace_id"] for row in rows]
     ws.propose("hard", ids, reviewer="ana", reason=ATTACKS[0])
     looks = [["promote", "hard", *BY], ["promote", "hard", "--curator", "cleo", "--reason", ATTACKS[1]]]
+    looks += [
+        ["retire", "hard", ATTACKS[0], *BY],
+        ["retire", "hard", ATTACKS[6], "--curator", *ATTACKS[1:2], "--reason", "x"],
+    ]
     looks += [["promote", "hard", *BY, "--trace", ATTACKS[2]], ["list"], ["verify"], ["diff", "hard"]]
     for look in looks:
         for more in ([], ["--json"]):

@@ -56,7 +56,7 @@ def row(n: int, text: str) -> dict[str, Any]:
         "id": example_id(f"t{n}"),
         "input": f"{text} {n}",
         "expected_output": text,
-        "criteria": [{"type": "contains", "value": text}],
+        "criteria": [{"type": "contains", "value": text[:20_000]}],
         "output": text,
         "context": text,
         "system_prompt": "",
@@ -166,6 +166,7 @@ LOOKS = [
     ["golden", "diff", "hard", ATTACKS[1]],
     ["golden", "export", "hard", "-o", "{out}/x.jsonl"],
     ["golden", "export", "hard", "-o", "{out}/x.jsonl", "--format", ATTACKS[0]],
+    ["golden", "retire", "hard", ATTACKS[0], "--curator", ATTACKS[1], "--reason", ATTACKS[2]],
 ]
 
 
@@ -255,7 +256,7 @@ def on_a_terminal(commands: list[list[str]], *, columns: int, env: dict[str, str
 
 def test_on_a_terminal_every_control_sign_is_one_of_our_styles(clone, tmp_path):
     got = on_a_terminal([_words(look, clone, tmp_path) for look in LOOKS], columns=100)
-    assert re.findall(r"^exit (\d)$", got, re.M) == ["0", "1", "1", "0", "2", "2", "0", "2"]
+    assert re.findall(r"^exit (\d)$", got, re.M) == ["0", "1", "1", "0", "2", "2", "0", "2", "2"]
     assert "\x1b[1m" in got
     assert "\x1b[32m" in got
     assert not CONTROL.search(OURS.sub("", got).replace("\n", ""))

@@ -103,6 +103,13 @@ def test_an_assertion_passes_and_fails_as_the_criterion_does(promptfoo, tmp_path
     assert verdicts == [criterion(spec).check(text) for text in (passes, fails)]
 
 
+def test_where_nothing_is_the_right_answer_only_nothing_passes(promptfoo, tmp_path):
+    rows = [hostile.example(at, input=text, expected_output="") for at, text in enumerate(("", "Sure."))]
+    hostile.golden_set(tmp_path / "set", rows).export(tmp_path / "refunds.yaml", format="promptfoo")
+    results = evaluate(promptfoo, tmp_path, "--providers", "file://answer.js")
+    assert [one["success"] for one in results] == [True, False]
+
+
 def test_no_text_of_a_log_is_expanded_anywhere(promptfoo, tmp_path):
     rows = hostile.attacks()
     judged(hostile.golden_set(tmp_path / "set", rows).export(tmp_path / "refunds.yaml", format="promptfoo"))

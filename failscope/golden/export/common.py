@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from failscope.errors import ArgumentError, DataError
+from failscope.golden.criteria import criteria as checked
+from failscope.traces.table import encodable
 
 if TYPE_CHECKING:
     from failscope.golden.dataset import GoldenSet
@@ -57,12 +62,26 @@ class Shared:
 
 
 def shared(golden: GoldenSet, row: Mapping[str, Any]) -> Shared:
-    """An example under the shared names."""
-    path = row.get("provenance", {})
-    trace = path.get("trace", {})
-    texts = {key: row.get(key) or "" for key in ("context", "system_prompt", "output", "note")}
-    criteria = [dict(one) for one in row.get("criteria") or []]
-    modes = list(row.get("failure_modes") or [])
+    """An example under the shared names, checked: a clone or a merge may bring rows that no gate has seen.
+
+    Raises
+    ------
+    DataError, ArgumentError
+        A field is not of its type, or a criterion is none; the message names the example.
+    """
+    at = f"example {str(row.get('id'))!r:.80}"
+    row = {encodable(str(key)): _clean(value, at) for key, value in row.items()}
+    path = _part(row, "provenance", dict, at)
+    trace, promoted = _part(path, "trace", dict, at), _part(path, "promoted", dict, at)
+    said = [one for one in _part(path, "said", list, at) if isinstance(one, dict)]
+    texts = {key: _part(row, key, str, at) for key in ("context", "system_prompt", "output", "note")}
+    criteria = _part(row, "criteria", list, at)
+    try:
+        checked(criteria)
+    except ArgumentError as error:
+        raise ArgumentError(f"{at}: {error}; mend it at the desk, or retire the example") from error
+    modes = [str(mode) for mode in _part(row, "failure_modes", list, at)]
+    _part(row, "expected_output", str, at)
     trace_id = str(trace.get("trace_id") or "")
     about = {
         "example_id": row["id"],
@@ -75,13 +94,13 @@ def shared(golden: GoldenSet, row: Mapping[str, Any]) -> Shared:
         "sha256": golden.sha256,
         "trace_id": trace_id,
         **{key: trace.get(key) for key in ("week", "log_file", "log_line", "model", "prompt_version")},
-        "reviewers": sorted({str(one["reviewer"]) for one in path.get("said", []) if one.get("reviewer")}),
-        "curator": path.get("promoted", {}).get("curator"),
+        "reviewers": sorted({str(one["reviewer"]) for one in said if one.get("reviewer")}),
+        "curator": promoted.get("curator"),
     }
     return Shared(
         row=row,
         id=row["id"],
-        input=row.get("input") or "",
+        input=_part(row, "input", str, at),
         expected=row.get("expected_output"),
         criteria=criteria,
         modes=modes,
@@ -89,3 +108,28 @@ def shared(golden: GoldenSet, row: Mapping[str, Any]) -> Shared:
         about=about,
         **texts,
     )
+
+
+def _part(of: Mapping[str, Any], key: str, kind: type, at: str) -> Any:
+    """What stands there; an empty one where nothing does."""
+    value = of.get(key)
+    if value is None:
+        return kind()
+    if not isinstance(value, kind):
+        raise DataError(
+            f"{at}: {key} is {value!r:.60}, not a {kind.__name__}; verify the set, or retire the example"
+        )
+    return value
+
+
+def _clean(value: Any, at: str) -> Any:
+    """The same with texts that UTF-8 can hold: a line of JSON may name half a surrogate pair."""
+    if isinstance(value, str):
+        return encodable(value)
+    if isinstance(value, list | tuple):
+        return [_clean(item, at) for item in value]
+    if isinstance(value, Mapping):
+        return {encodable(str(key)): _clean(item, at) for key, item in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        raise DataError(f"{at}: {value} is no JSON; verify the set, or retire the example")
+    return value

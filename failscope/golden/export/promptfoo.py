@@ -72,8 +72,12 @@ def _test(one: Shared) -> dict[str, Any]:
         return f"{{{{ criteria[{len(held) - 1}].parts | join }}}}"
 
     asserts = [_assertion(criterion, literal) for criterion in one.criteria]
-    if not asserts and one.expected:
-        asserts = [{"type": "factuality", "value": literal(one.expected)}]
+    if not asserts and one.expected is not None:
+        wanted = one.expected
+        # a judge has nothing to compare with where nothing is the right answer
+        asserts = [
+            {"type": "factuality", "value": literal(wanted)} if wanted else {"type": "equals", "value": ""}
+        ]
     variables = {
         "input": one.input,
         "system_prompt": one.system_prompt,
@@ -117,7 +121,7 @@ def _assertion(criterion: dict[str, Any], literal: Any) -> dict[str, Any]:
     )
 
 
-_PYTHON_ONLY = re.compile(r"\(\?[aiLmsux#P(-]|\\[AZ]|[*+?}]\+|\(\?>")
+_PYTHON_ONLY = re.compile(r"\(\?[aiLmsux#P(-]|\\[AZ]|[*+?}]\+|\(\?>|\{,|\[\^?\]|\\[aNU]")
 """What Python's patterns have and JavaScript's lack."""
 
 _UNFENCED = (
