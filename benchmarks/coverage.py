@@ -31,10 +31,10 @@ import failscope as fs
 from benchmarks.labelled import Memory
 from benchmarks.modes import log, weeks_of
 from benchmarks.report import SHARED, in_fresh_process, save, table
-from failscope.golden.coverage import coverage
-from failscope.golden.covering import Around, Space, draw_line, nearest
-from failscope.golden.drift import compare
-from failscope.golden.topics import find_topics
+from failscope.golden.coverage.coverage import coverage
+from failscope.golden.coverage.covering import Around, Space, draw_line, nearest
+from failscope.golden.coverage.drift import compare
+from failscope.golden.coverage.topics import find_topics
 
 SIZES = (30, 60, 120, 240)
 FIXED = 0.8

@@ -29,10 +29,10 @@ from scipy.sparse import csr_matrix
 import failscope as fs
 from benchmarks.report import ROOT, SHARED, in_fresh_process, save, table
 from failscope.golden.dataset import GoldenSet, write_version
-from failscope.golden.gate import Gate
+from failscope.golden.gate.gate import Gate
 from failscope.golden.lines import example_id
-from failscope.golden.nearness import FILE, NearIndex
-from failscope.golden.sameness import has_words, masked, runs, told_apart
+from failscope.golden.near.index import FILE, NearIndex
+from failscope.golden.near.sameness import has_words, masked, runs, told_apart
 
 MOST, COPIED, SEED = 4_000, 400, 0
 LABELLED = ("sample log", "banking77")

@@ -32,7 +32,7 @@ def fill(where: str, *, examples: int, runs: int) -> dict[str, Any]:
 
     import failscope as fs
     from failscope.golden.lines import example_id, line_of
-    from failscope.golden.nearness import NearIndex
+    from failscope.golden.near.index import NearIndex
     from failscope.golden.writing import write_lines
 
     ws = fs.Workspace(where)

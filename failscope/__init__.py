@@ -21,7 +21,7 @@ _HOMES = {
     "Changes": "failscope.golden.changes",
     "Clustering": "failscope.surface.clustering",
     "ColumnError": "failscope.errors",
-    "Coverage": "failscope.golden.coverage",
+    "Coverage": "failscope.golden.coverage.coverage",
     "DataError": "failscope.errors",
     "Desk": "failscope.golden.desk",
     "EDGE_CASES": "failscope.surface.edgecases",
@@ -29,9 +29,9 @@ _HOMES = {
     "FailscopeError": "failscope.errors",
     "FakeNamer": "failscope.surface.namer",
     "Forgotten": "failscope.workspace",
-    "Gate": "failscope.golden.gate",
+    "Gate": "failscope.golden.gate.gate",
     "GateError": "failscope.errors",
-    "GateReport": "failscope.golden.gate",
+    "GateReport": "failscope.golden.gate.gate",
     "GoldenSet": "failscope.golden.dataset",
     "IntegrityError": "failscope.errors",
     "LockedWorkspaceError": "failscope.errors",
@@ -46,7 +46,7 @@ _HOMES = {
     "PROBES": "failscope.surface.behaviour",
     "PresidioFinder": "failscope.traces.presidio",
     "Probe": "failscope.surface.behaviour",
-    "Provenance": "failscope.golden.provenance",
+    "Provenance": "failscope.golden.provenance.provenance",
     "ReadOnlyWorkspaceError": "failscope.errors",
     "Report": "failscope.report.report",
     "ReviewPlan": "failscope.review.plan",
@@ -98,11 +98,11 @@ if TYPE_CHECKING:
         WorkspaceError,
     )
     from failscope.golden.changes import Changes
-    from failscope.golden.coverage import Coverage
+    from failscope.golden.coverage.coverage import Coverage
     from failscope.golden.dataset import GoldenSet
     from failscope.golden.desk import Desk
-    from failscope.golden.gate import Gate, GateReport
-    from failscope.golden.provenance import Provenance
+    from failscope.golden.gate.gate import Gate, GateReport
+    from failscope.golden.provenance.provenance import Provenance
     from failscope.report.report import Report
     from failscope.review.plan import ReviewPlan, plan_review
     from failscope.review.rubric import Rubric

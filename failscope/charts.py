@@ -17,7 +17,7 @@ from failscope.surface.profile import NOISE
 if TYPE_CHECKING:
     import altair as alt
 
-    from failscope.golden.coverage import Coverage
+    from failscope.golden.coverage.coverage import Coverage
     from failscope.review.movements import Movements
 
 DRAWN = 5_000

@@ -19,7 +19,7 @@ from failscope.cli.weekly import AsJson, Where
 from failscope.errors import ArgumentError, DataError, FailscopeError, NotFoundError
 
 if TYPE_CHECKING:
-    from failscope.golden.coverage import Coverage
+    from failscope.golden.coverage.coverage import Coverage
 
 _GAPS, _CANDIDATES = 12, 3
 """Topics in the table, and traces to propose that are named for each; the document of --json has all."""

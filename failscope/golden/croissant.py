@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from copy import deepcopy
 from typing import Any
 
-from failscope.golden.provjson import promotion_of, urn
+from failscope.golden.provenance.provjson import promotion_of, urn
 
 CONFORMS_TO = "http://mlcommons.org/croissant/1.1"
 RECORDS, FILE = "examples", "examples.jsonl"

@@ -17,7 +17,7 @@ from failscope.errors import ArgumentError, IntegrityError, NotFoundError
 from failscope.golden.changes import Changes, changes
 from failscope.golden.lines import example_id as _id_of_trace
 from failscope.golden.lines import line_of
-from failscope.golden.provenance import Provenance
+from failscope.golden.provenance.provenance import Provenance
 from failscope.golden.versions import (
     MAIN,
     Lines,
@@ -32,7 +32,7 @@ from failscope.golden.versions import (
 from failscope.golden.writing import write_lines
 
 if TYPE_CHECKING:
-    from failscope.golden.coverage import Coverage
+    from failscope.golden.coverage.coverage import Coverage
     from failscope.traces.table import Traces
 
 FIELDS = ("input", "expected_output", "context", "system_prompt", "output", "failure_modes", "note")
@@ -252,8 +252,8 @@ class GoldenSet:
         return write(self, Path(path), format)
 
     def coverage(self, traces: Traces, **how: Any) -> Coverage:
-        """The share of production that has an example near it, and what is not covered; see ``failscope.golden.coverage``."""
-        from failscope.golden.coverage import coverage
+        """The share of production that has an example near it, and what is not covered; see ``failscope.golden.coverage.coverage``."""
+        from failscope.golden.coverage.coverage import coverage
         from failscope.traces.table import Traces
 
         if not isinstance(traces, Traces):
@@ -264,7 +264,7 @@ class GoldenSet:
 
     def to_prov(self) -> dict[str, Any]:
         """The provenance of all examples as W3C PROV-JSON."""
-        from failscope.golden.prov import prov_of
+        from failscope.golden.provenance.prov import prov_of
 
         return prov_of(self)
 

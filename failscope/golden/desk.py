@@ -12,15 +12,15 @@ from typing import Any, Protocol
 import pandas as pd
 
 from failscope.errors import ArgumentError, NotFoundError
-from failscope.golden.balance import Balance, balance
 from failscope.golden.cases import EDITABLE, Case, Source
-from failscope.golden.checks import CHECKS, UNWAIVABLE
-from failscope.golden.criteria import criteria as checked_criteria
 from failscope.golden.dataset import GoldenSet
 from failscope.golden.docket import Docket
-from failscope.golden.gate import Gate, GateReport
+from failscope.golden.gate.balance import Balance, balance
+from failscope.golden.gate.checks import CHECKS, UNWAIVABLE
+from failscope.golden.gate.criteria import criteria as checked_criteria
+from failscope.golden.gate.gate import Gate, GateReport
 from failscope.golden.lines import example_id
-from failscope.golden.nearness import NearIndex
+from failscope.golden.near.index import NearIndex
 from failscope.golden.promotion import OPEN
 from failscope.golden.versions import MAIN
 from failscope.review import events as kinds
@@ -199,7 +199,7 @@ class Desk:
             Why; it is kept in the provenance.
         criteria : iterable of mapping, optional
             What an answer has to meet, in place of those there are: ``[{"type": "contains", "value": "30 days"}]``;
-            see ``failscope.golden.criteria``.
+            see ``failscope.golden.gate.criteria``.
         """
         given = {
             "input": input,

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from failscope.errors import ArgumentError, GateError, NotFoundError
-from failscope.golden.checks import UNWAIVABLE
 from failscope.golden.dataset import GoldenSet
 from failscope.golden.docket import Docket
-from failscope.golden.gate import Gate, GateReport
+from failscope.golden.gate.checks import UNWAIVABLE
+from failscope.golden.gate.gate import Gate, GateReport
 from failscope.golden.lines import line_of
 from failscope.golden.merging import head_of
-from failscope.golden.nearness import NearIndex
+from failscope.golden.near.index import NearIndex
 from failscope.golden.versions import MAIN, Version, places, sha_of
 from failscope.golden.writing import retired_by, write_lines
 from failscope.traces.masking import mask

@@ -28,7 +28,7 @@ from failscope.golden.lines import (
 from failscope.golden.versions import MAIN, Lines, Place, Version, places, read_manifest
 
 NEAR = ".near.npz"
-"""What ``failscope.golden.nearness`` keeps in a set's folder; it can be made again at any time."""
+"""What ``failscope.golden.near.index`` keeps in a set's folder; it can be made again at any time."""
 
 _HOUSEKEEPING = {
     ".gitattributes": b"# a merge keeps our files whole; ws.merge(name, theirs) brings both sides together\n* -text -merge\n",

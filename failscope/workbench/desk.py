@@ -19,6 +19,7 @@ ask                     with                          answer
 ``send_back``           ``cases, question``
 ``reject``              ``cases, reason``
 ``waive``               ``cases, check, reason``
+``settle``              ``case, failure_modes, reason``
 ``undo``                                              what was taken back
 ``promote``             ``reason``                    the version
 ======================  ============================  ==============================================================
@@ -40,10 +41,10 @@ import traitlets
 
 from failscope.errors import ArgumentError, NotFoundError, RoleError
 from failscope.golden.cases import Case
-from failscope.golden.checks import UNWAIVABLE
-from failscope.golden.criteria import criterion
 from failscope.golden.desk import Desk
-from failscope.golden.gate import GateReport
+from failscope.golden.gate.checks import UNWAIVABLE
+from failscope.golden.gate.criteria import criterion
+from failscope.golden.gate.gate import GateReport
 from failscope.review.events import ANNOTATION, TRACE_TAGS
 from failscope.review.wording import short_name
 from failscope.workbench.reading import PIECE
@@ -60,7 +61,7 @@ class DeskWorkbench(Workbench):
     """The curator's face of the workbench; ``fs.Workbench(ws.desk("refunds"), reviewer="cleo")`` makes one.
 
     What the buttons do has a call of the same name on the desk (``edit``, ``mask``, ``accept``, ``send_back``,
-    ``answer``, ``reject``, ``waive``, ``undo``, ``promote``). The widget adds ``open``, ``select`` and ``selected``.
+    ``answer``, ``reject``, ``waive``, ``settle``, ``undo``, ``promote``). The widget adds ``open``, ``select`` and ``selected``.
     """
 
     face = traitlets.Unicode("desk", help="Which face the page shows.", read_only=True).tag(sync=True)
@@ -343,6 +344,13 @@ class DeskFace:
         self.desk.waive(ids, check, by=self.reviewer, reason=_said(content, "reason"))
         return self._done()
 
+    def ask_settle(self, content: dict) -> dict[str, Any]:
+        """Decide what a case has where its readers differ."""
+        (trace_id,) = self._unchanged(content)
+        modes = [m for m in content.get("failure_modes") or () if isinstance(m, str)]
+        self.desk.settle(trace_id, modes, by=self.reviewer, reason=_said(content, "reason"))
+        return self._done()
+
     def ask_undo(self, content: dict) -> dict[str, Any]:
         """Take back the last word."""
         return {"said": self.desk.undo(by=self.reviewer), **self._done()}
@@ -401,6 +409,7 @@ class DeskFace:
             "proposed_by": list(dict.fromkeys(p["reviewer"] for p in path["proposed"])),
             "readers": list(case.readings),
             "agree": case.agree,
+            "differ": case.agree is False and not case.settled,
             "seen": seen(case),
         }
 

@@ -14,14 +14,14 @@ import pandas as pd
 import sqlalchemy as sa
 
 from failscope.errors import ArgumentError, IntegrityError, NotFoundError
-from failscope.golden.checks import CHECKS, UNWAIVABLE
 from failscope.golden.dataset import GoldenSet
 from failscope.golden.desk import Desk
 from failscope.golden.docket import Docket
-from failscope.golden.gate import Gate
+from failscope.golden.gate.checks import CHECKS, UNWAIVABLE
+from failscope.golden.gate.gate import Gate
 from failscope.golden.lines import example_id
 from failscope.golden.merging import Side, ancestors, merge
-from failscope.golden.nearness import NearIndex
+from failscope.golden.near.index import NearIndex
 from failscope.golden.promotion import (
     Change,
     chosen,

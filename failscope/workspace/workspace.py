@@ -25,7 +25,7 @@ from failscope.errors import (
 )
 from failscope.golden.dataset import GoldenSet
 from failscope.golden.desk import Desk
-from failscope.golden.gate import Gate, forget_texts
+from failscope.golden.gate.gate import Gate, forget_texts
 from failscope.golden.versions import MAIN
 from failscope.report.report import EARLIER, Report, make_report
 from failscope.review import events as kinds

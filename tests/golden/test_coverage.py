@@ -15,9 +15,9 @@ import pytest
 import failscope as fs
 from failscope import charts
 from failscope.errors import ArgumentError
-from failscope.golden.coverage import Coverage, coverage
+from failscope.golden.coverage.coverage import Coverage, coverage
+from failscope.golden.coverage.gaps import choose
 from failscope.golden.dataset import write_version
-from failscope.golden.gaps import choose
 from tests.conftest import ROOT
 
 

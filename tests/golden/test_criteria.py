@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import failscope as fs
-from failscope.golden import criteria as module
-from failscope.golden.criteria import TYPES, criteria, criterion
-from failscope.golden.patterns import written_out
+from failscope.golden.gate import criteria as module
+from failscope.golden.gate.criteria import TYPES, criteria, criterion
+from failscope.golden.gate.patterns import written_out
 
 REFUND = {
     "type": "object",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from failscope.errors import ArgumentError
-from failscope.golden.drift import compare, holm
+from failscope.golden.coverage.drift import compare, holm
 
 
 def rejections(*, units: bool, sims: int = 400) -> float:
@@ -127,8 +127,8 @@ def test_a_set_drawn_from_production_is_told_apart_as_often_as_the_level_says(le
     import pandas as pd
 
     import failscope as fs
-    from failscope.golden.coverage import _drifts
-    from failscope.golden.shares import Group
+    from failscope.golden.coverage.coverage import _drifts
+    from failscope.golden.coverage.shares import Group
 
     sessions, sims, told = 90, 200, []
     n = sessions * length
@@ -152,7 +152,7 @@ def test_a_set_drawn_from_production_is_told_apart_as_often_as_the_level_says(le
 
 
 def test_one_session_for_all_traces_is_sampled_too():
-    from failscope.golden.drift import TESTED
+    from failscope.golden.coverage.drift import TESTED
 
     rng = np.random.default_rng(5)
     A, B = rng.normal(size=(TESTED + 700, 2)), rng.normal(size=(60, 2))

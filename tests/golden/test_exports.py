@@ -388,8 +388,8 @@ def test_a_name_with_quotes_puts_no_code_into_a_module(tmp_path):
 
 
 def test_the_checks_of_a_module_agree_with_the_gate(tmp_path):
-    from failscope.golden.criteria import criterion
     from failscope.golden.export.modules import _CHECKS
+    from failscope.golden.gate.criteria import criterion
 
     names: dict = {}
     exec("import json, re\n" + _CHECKS, names)

@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import failscope as fs
-from failscope.golden.balance import balance
 from failscope.golden.cases import Case
-from failscope.golden.checks import CHECKS, Claim, quota
 from failscope.golden.dataset import GoldenSet, write_version
-from failscope.golden.gate import COLUMNS, Gate, GateReport
+from failscope.golden.gate.balance import balance
+from failscope.golden.gate.checks import CHECKS, Claim, quota
+from failscope.golden.gate.gate import COLUMNS, Gate, GateReport
 from failscope.golden.lines import example_id
-from failscope.golden.nearness import NearIndex
+from failscope.golden.near.index import NearIndex
 from failscope.review.ledger import Mark
 
 ASKED = [
@@ -476,7 +476,7 @@ def test_a_copy_that_makes_room_for_the_one_it_copies_does_not_enter_beside_it(c
 def test_a_file_of_columns_refuses_no_case(a_set):
     import numpy as np
 
-    from failscope.golden.nearness import FILE
+    from failscope.golden.near.index import FILE
 
     rows = [an_example(f"t{n}", input=f"May I bring {n} dogs, {n + 3} cats and a bird?") for n in range(70)]
     golden = a_set(*rows)

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 import failscope as fs
 from failscope.golden.dataset import GoldenSet, write_version
 from failscope.golden.lines import example_id
-from failscope.golden.nearness import FILE, NearIndex, place_of
-from failscope.golden.sameness import folded, masked, overlap, sketches, told_apart
+from failscope.golden.near.index import FILE, NearIndex, place_of
+from failscope.golden.near.sameness import folded, masked, overlap, sketches, told_apart
 
 LIMITS = {"overlap": 0.7, "cosine": 0.95}
 QUESTIONS = [
@@ -415,7 +415,7 @@ def test_an_exact_copy_is_found_behind_forty_that_differ_in_one_number_of_a_long
 
 
 def test_words_of_twenty_thousand_signs_are_told_apart_without_comparing_their_letters(monkeypatch):
-    from failscope.golden import sameness
+    from failscope.golden.near import sameness
 
     compared = []
     monkeypatch.setattr(sameness, "_edits", lambda a, b, *most: compared.append(a) or 0)
@@ -426,7 +426,7 @@ def test_words_of_twenty_thousand_signs_are_told_apart_without_comparing_their_l
 
 
 def test_typing_errors_are_counted_as_the_plain_distance_counts_them():
-    from failscope.golden.sameness import _edits
+    from failscope.golden.near.sameness import _edits
 
     def plain(a: str, b: str) -> int:
         d = {(i, j): max(i, j) for i in range(len(a) + 1) for j in range(len(b) + 1) if not i * j}
@@ -444,7 +444,8 @@ def test_typing_errors_are_counted_as_the_plain_distance_counts_them():
 
 
 def test_nothing_of_a_text_is_held_after_it_was_forgotten(golden):
-    from failscope.golden import gate, sameness
+    from failscope.golden.gate import gate
+    from failscope.golden.near import sameness
 
     near = NearIndex.of(None)
     near.in_set([ask("Hello! " + QUESTIONS[7]), ask(QUESTIONS[8].replace("lamp", "lmap"))], golden, **LIMITS)

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from prov.model import ProvDocument
 
 from failscope.golden import croissant as croissant_module
-from failscope.golden import provenance as provenance_module
-from failscope.golden import provjson, timeline
 from failscope.golden.croissant import FIELDS, croissant
 from failscope.golden.dataset import GoldenSet
 from failscope.golden.lines import line_of
-from failscope.golden.prov import prov_of
-from failscope.golden.provenance import Provenance
+from failscope.golden.provenance import provenance as provenance_module
+from failscope.golden.provenance import provjson, timeline
+from failscope.golden.provenance.prov import prov_of
+from failscope.golden.provenance.provenance import Provenance
 from failscope.golden.writing import write_lines
 
 SHA = "ab" * 32

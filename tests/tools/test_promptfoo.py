@@ -92,7 +92,7 @@ def test_without_a_judge_nothing_that_needs_one_passes_and_with_one_it_does(prom
     ],
 )
 def test_an_assertion_passes_and_fails_as_the_criterion_does(promptfoo, tmp_path, n, passes, fails):
-    from failscope.golden.criteria import criterion
+    from failscope.golden.gate.criteria import criterion
 
     spec = hostile.CRITERIA[n]
     rows = [hostile.example(at, input=text, criteria=[spec]) for at, text in enumerate((passes, fails))]

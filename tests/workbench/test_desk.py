@@ -313,6 +313,24 @@ def test_ones_own_second_page_is_no_stranger(page, desk):
     assert page.ask("accept", cases=["t001"])["ok"]
 
 
+def test_a_difference_of_readers_is_settled_with_a_reason(page, desk):
+    assert [page.row(i)["differ"] for i in ("t001", "t002", "t005")] == [False, True, False]
+    assert "reason" in page.ask("settle", case="t002", failure_modes=["empty"])["error"]
+    assert "do not differ" in page.ask("settle", case="t001", failure_modes=[], reason="x")["error"]
+    assert page.ask("settle", case="t002", failure_modes=["empty"], reason="nothing was cut")["ok"]
+    row = page.row("t002")
+    assert (row["differ"], row["agree"], row["modes"]) == (False, False, ["empty"])
+    assert page.case("t002")["settled"]["reason"] == "nothing was cut"
+
+
+def test_only_a_curator_settles(desk):
+    ben = Page(desk, "ben")
+    ben.state()
+    before = desk.revision
+    assert "curator" in ben.ask("settle", case="t002", failure_modes=["empty"], reason="mine")["error"]
+    assert desk.revision == before
+
+
 # masking and promoting ---------------------------------------------------------------------------------------------
 
 

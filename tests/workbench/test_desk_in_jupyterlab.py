@@ -84,6 +84,10 @@ class Bench(Review):
             timeout=timeout,
         )
 
+    def misses(self, words: str) -> None:
+        """Wait until the form or the question that is open says what it still needs."""
+        self.page.locator(".fs-missing:visible", has_text=words).wait_for()
+
     def wait_for_case(self, trace_id: str) -> None:
         self.page.wait_for_function(f"document.querySelector('.fs-workbench').dataset.case === {trace_id!r}")
 
@@ -178,7 +182,7 @@ def test_cases_are_mended_decided_and_promoted_by_keyboard_alone(desks):
     cleo.press("Control+a")
     cleo.type("It ships in 5 days. j y d")
     cleo.press("Control+Enter")
-    cleo.says("needs its reason")
+    cleo.misses("needs its reason")
     assert d.desk.case(first).example["expected_output"].startswith("Answer 0")
     cleo.type("the help centre says so")
     cleo.press("Enter")
@@ -232,6 +236,7 @@ def test_cases_are_mended_decided_and_promoted_by_keyboard_alone(desks):
     cleo.press("j")
     cleo.wait_for_case(third)
     cleo.press("d", "Enter")  # without a reason nothing happens
+    cleo.misses("some words first")
     cleo.type("the same as last week")
     cleo.press("Enter")
     cleo.says("Saved: rejected")
@@ -257,7 +262,7 @@ def test_cases_are_mended_decided_and_promoted_by_keyboard_alone(desks):
     cleo.page.wait_for_selector(".fs-sheet[data-kind=promote]:not([hidden])")
     assert "2 cases are accepted" in cleo.page.locator(".fs-sheet").inner_text()
     cleo.press("Enter")
-    cleo.says("needs its reason")
+    cleo.misses("needs its reason")
     cleo.type("refund audit")
     cleo.press("Enter")
     cleo.says("v1")
@@ -324,6 +329,94 @@ def test_the_list_is_filtered_by_status_check_and_words(desks):
     cleo.page.wait_for_function("document.querySelectorAll('.fs-desk-option').length === 1")
     cleo.press("Enter")
     cleo.wait_for_case(d.ids[4])
+    cleo.press("j")  # the keyboard is the desk's again
+    cleo.says("That was the last")
+    cleo.press("Escape")
+    assert shown.count() == 5
+    cleo.page.locator(".fs-desk-check").select_option(check)
+    cleo.root.focus()
+    cleo.press("/")
+    cleo.type(d.ids[4])
+    cleo.press("Enter", "1")  # all is all
+    assert shown.count() == 5
+    assert cleo.page.locator(".fs-desk-check").input_value() == ""
+
+
+def test_a_list_without_the_open_case_opens_its_first(desks):
+    d = desks(5)
+    d.desk.send_back(d.ids[2:4], by="cleo", question="which plan?")
+    cleo = d.show("cleo")
+    assert cleo.case == d.ids[0]
+    cleo.press("4")
+    cleo.wait_for_case(d.ids[2])
+    cleo.press("j")
+    cleo.wait_for_case(d.ids[3])
+
+
+def test_a_difference_of_readers_is_settled_at_the_desk(desks, folder):
+    ws = fs.Workspace(folder / "ws")
+    traces = ws.traces()
+    found = fs.cluster(traces, projector=None, min_cluster_size=5, progress=False)
+    read = traces.frame.index[100]  # of no other test
+    review = ws.start_review("readers", fs.plan_review(found, budget=5), reviewers=["ana", "ben"])
+    review.annotate(read, reviewer="ana", failure_modes=["tone", "invented policy"])
+    review.annotate(read, reviewer="ben", failure_modes=["tone", "too long"])
+    d = desks(1, also=(read,))
+    cleo = d.show("cleo")
+    cleo.go(read)
+    cleo.root.focus()
+    assert cleo.page.locator("[data-check=agreement] [data-verb=settle]").is_visible()
+    cleo.press("Shift+D")
+    sheet = cleo.page.locator(".fs-sheet[data-kind=settle]:not([hidden])")
+    sheet.wait_for()
+    pressed = sheet.locator(".fs-tag[aria-pressed=true]")
+    assert [e.locator("bdi").first.inner_text() for e in pressed.all()] == ["tone"]
+    cleo.press("3", "0", "1", "3", "1", "Enter")
+    cleo.misses("needs its reason")
+    cleo.type("ben read the policy 0 1")
+    cleo.press("Enter")
+    cleo.says("Saved: settled")
+    row = d.desk.case(read).example
+    assert row["failure_modes"] == ["too long"]
+    assert row["provenance"]["agreement"]["settled"]["reason"] == "ben read the policy 0 1"
+    assert cleo.page.locator("[data-verb=settle]").count() == 0
+    assert "settled by cleo" in cleo.page.locator("[data-part=readers]").inner_text()
+    cleo.press("Shift+D")
+    cleo.says("settled already")
+    cleo.press("k")
+    cleo.wait_for_case(d.ids[0])
+    cleo.press("Shift+D")
+    cleo.says("do not differ")
+
+
+def test_what_the_gate_refuses_is_said_when_it_is_accepted(desks):
+    d = desks(4, judged=False)
+    cleo = d.show("cleo")
+    refused = d.desk.cases()["refused"]
+    assert all(refused)
+    cleo.press("y")
+    cleo.says("Saved: accepted; the gate still refuses it: " + refused.iloc[0][0].replace("_", " "))
+    before = d.desk.revision
+    cleo.press("y")
+    cleo.says("accepted already; the gate still refuses it")
+    assert d.desk.revision == before
+    cleo.press("1", "a", "y")
+    question = cleo.page.locator(".fs-prompt:not([hidden])")
+    question.wait_for()
+    for words in ("these 3 cases", "1 other is accepted already", "The gate refuses 3 of them"):
+        assert words in question.inner_text()
+    cleo.press("Enter")
+    cleo.says("the gate still refuses 3 of them")
+    cleo.press("g")
+    cleo.says("No case waits; 4 accepted cases are refused by the gate")
+    cleo.press("Shift+P")
+    sheet = cleo.page.locator(".fs-sheet[data-kind=promote]:not([hidden])")
+    sheet.wait_for()
+    assert "Nothing can be promoted yet" in sheet.inner_text()
+    assert sheet.locator(".fs-todo li").count() == 4
+    cleo.press("3")
+    cleo.wait_for_case(d.ids[2])
+    assert sheet.is_hidden()
 
 
 def test_personal_data_is_masked_after_a_look(desks):
@@ -544,15 +637,18 @@ def test_it_fits_any_width_and_every_control_has_a_name(desks):
     cleo = d.show("cleo")
     page = cleo.page
     page.evaluate("window.jupyterapp.shell.collapseLeft()")
-    for width in (640, 1000, 1600):
+    for width in (430, 640, 1000, 1600):
         page.set_viewport_size({"width": width, "height": 900})
         page.wait_for_timeout(400)
         root = cleo.root.bounding_box()
         narrow = page.locator(".fs-tabs").is_visible()
-        assert narrow == (width == 640)
+        assert narrow == (width <= 640)
         for pane in ("cases", "case"):
             if narrow:
                 page.locator(f"[data-tab={pane}]").click()
+                for said in (".fs-title", ".fs-desk-counts", ".fs-status"):
+                    whole = page.locator(said).evaluate("e => e.scrollWidth <= e.clientWidth + 1")
+                    assert whole, (width, said)
             inside = page.locator(f"[data-pane={pane}]")
             assert inside.is_visible()
             box = inside.bounding_box()
@@ -565,7 +661,8 @@ def test_it_fits_any_width_and_every_control_has_a_name(desks):
             assert page.locator("[data-pane=case]").is_hidden()
             cleo.press("Enter")
             assert page.locator("[data-pane=case]").is_visible()
-        assert page.locator(".fs-top").evaluate("e => e.scrollWidth <= e.clientWidth + 1")
+        for bar in (".fs-top", ".fs-desk-balance"):
+            assert page.locator(bar).evaluate("e => e.scrollWidth <= e.clientWidth + 1")
         cleo.root.focus()
         for key in ("c", "e", "m", "v"):
             cleo.press(key)

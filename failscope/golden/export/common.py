@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from failscope.errors import ArgumentError, DataError
-from failscope.golden.criteria import criteria as checked
+from failscope.golden.gate.criteria import criteria as checked
 from failscope.traces.table import encodable
 
 if TYPE_CHECKING:

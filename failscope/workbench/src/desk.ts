@@ -7,7 +7,7 @@ import { type DeskAction, deskActionOf, DESK_HELP } from "./deskkeys";
 import { DeskList } from "./desklist";
 import { DeskStore } from "./deskstore";
 import type { Criterion, DeskCase, DeskRow, DeskState, Masking, Promotion } from "./deskwire";
-import { beside, checkSaid, statusCounts } from "./deskwords";
+import { beside, checkSaid, keptOutSaid, statusCounts, stillSaid } from "./deskwords";
 import { Dialogs } from "./dialogs";
 import { bdi, fill, h, kbd } from "./dom";
 import type { Model, Push } from "./protocol";
@@ -23,6 +23,7 @@ interface DeskHello {
 }
 
 const LONGEST = 1000;
+const PROMOTE = "Promote what was accepted (Shift P)";
 
 export class Desk {
   private readonly shell: Shell;
@@ -35,7 +36,7 @@ export class Desk {
   private readonly balance = new Balance();
   private readonly who = h("span", { class: "fs-desk-who" });
   private readonly counts = h("span", { class: "fs-desk-counts fs-quiet" });
-  private readonly promoteButton = h("button", { class: "fs-button fs-desk-promote", type: "button", title: "Promote what was accepted (Shift and p)", onclick: () => void this.promote() }, "Promote… ", kbd("Shift P"));
+  private readonly promoteButton = h("button", { class: "fs-button fs-desk-promote", type: "button", title: PROMOTE, onclick: () => void this.promote() }, "Promote… ", kbd("Shift P"));
   private reviewer = "";
   private current: string | null = null;
 
@@ -52,7 +53,7 @@ export class Desk {
     this.forms = new Forms(this.sheet, (text) => shell.note(text));
     this.sheet.guard = () => this.forms.mayClose();
     this.store = new DeskStore(model, shell, { pushed: (push) => this.pushed(push), state: (state, foreign) => this.changed(state, foreign) });
-    this.list = new DeskList({ open: (id) => void this.open(id, true), changed: () => this.placed(), chose: () => this.chose() });
+    this.list = new DeskList({ open: (id) => void this.open(id, true), changed: () => this.placed(), chose: () => this.chose(), narrowed: () => this.narrowed(), left: () => shell.focus() });
     this.pane = new CasePane({
       next: () => this.step(1),
       previous: () => this.step(-1),
@@ -97,7 +98,7 @@ export class Desk {
     else if (push.push === "choose") this.list.choose(push.cases);
   }
 
-  private changed(state: DeskState, foreign: DeskRow[]): void {
+  private async changed(state: DeskState, foreign: DeskRow[]): Promise<void> {
     const { list, pane, shell } = this;
     const version = state.version === null ? "no version yet" : `v${state.version} · ${plural(state.examples, "example")}`;
     shell.setTitle(`${state.golden} · ${version}`);
@@ -107,14 +108,14 @@ export class Desk {
     this.counts.textContent = said.join(" · ");
     pane.setBound(state.bound);
     this.promoteButton.setAttribute("aria-disabled", String(state.bound !== "" || !n.get("accepted")));
-    this.promoteButton.title = state.bound || (n.get("accepted") ? "Promote what was accepted (Shift and p)" : "Nothing is accepted yet");
+    this.promoteButton.title = state.bound || (n.get("accepted") ? PROMOTE : "Nothing is accepted yet");
     this.balance.set(state);
     list.setRows(state.rows);
     shell.root.dataset.revision = String(state.revision);
     if (this.current === null) return;
     const here = foreign.find((row) => row.id === this.current);
     if (!this.store.row(this.current)) pane.setNews("It is in the set now, as it stands here.");
-    else void this.again(here !== undefined);
+    else await this.again(here !== undefined);
   }
 
   /** The case that is looked at, as it is now. */
@@ -145,7 +146,10 @@ export class Desk {
   private firstWaiting(): void {
     const found = this.list.shown.find((row) => row.status === "waiting") ?? this.store.state.rows.find((row) => row.status === "waiting");
     if (found) void this.open(found.id);
-    else this.shell.note("No case waits");
+    else {
+      const out = keptOutSaid(this.store.state.rows);
+      this.shell.note(out ? `No case waits; ${out}` : "No case waits");
+    }
   }
 
   private async open(id: string, show = false): Promise<void> {
@@ -167,6 +171,13 @@ export class Desk {
     } catch (error) {
       this.shell.fail(error);
     }
+  }
+
+  /** The list was narrowed or widened by hand: what is looked at is one of it. */
+  private narrowed(): void {
+    const { list, sheet } = this;
+    const first = list.shown[0];
+    if (first && !sheet.open && !list.shown.some((row) => row.id === this.current)) void this.open(first.id);
   }
 
   private chose(): void {
@@ -208,6 +219,10 @@ export class Desk {
       dialogs.ask(`Answer to: ${oneLine(c.question, 300)}`, "Answer", "", [], (answer) => void store.write("answer", { case: c.id, answer }, [c.id], () => "Saved: answered, it waits again"), LONGEST);
     } else if (verb === "criteria") {
       forms.criteria(c.criteria.map(({ raw }) => raw), (criteria, reason) => this.edit(c, { criteria }, reason));
+    } else if (verb === "settle") {
+      if (store.state.bound) return shell.fail(store.state.bound);
+      if (!c.differ) return shell.note(c.settled ? "It is settled already; u takes back your last word" : "Its readers do not differ; there is nothing to settle");
+      forms.settle(c, async (failure_modes, reason) => (await store.write("settle", { case: c.id, failure_modes, reason }, [c.id], () => "Saved: settled")) !== null);
     } else if (verb === "mask") {
       await this.mask(c);
     } else {
@@ -218,19 +233,39 @@ export class Desk {
   private async decide(verb: "accept" | "sendBack" | "reject" | "waive", cases: string[]): Promise<void> {
     const { dialogs, shell } = this;
     if (!cases.length) return shell.note("No case is open and none is chosen");
+    if (verb === "accept") return this.accept(cases);
     const what = cases.length === 1 ? "this case" : `these ${count(cases.length)} cases`;
     const done = (word: string) => `Saved: ${cases.length === 1 ? word : `${plural(cases.length, "case")} ${word}`}`;
     const go = async (ask: string, args: object, word: string) => {
       if (await this.store.write(ask, { cases, ...args }, cases, () => done(word))) this.list.drop();
     };
-    if (verb === "accept") {
-      const one = () => void go("accept", {}, "accepted");
-      return cases.length === 1 ? one() : dialogs.confirm(`Accept ${what}?`, "Accept", one);
-    }
     if (verb === "sendBack") return dialogs.ask(`Send back ${what}: what is the question?`, "Send back", "", [], (question) => void go("send_back", { question }, "sent back"), LONGEST);
     if (verb === "reject") return dialogs.ask(`Reject ${what}: why?`, "Reject", "", [], (reason) => void go("reject", { reason }, "rejected"), LONGEST);
     await this.store.settled; // what the last word changed is not offered again
     this.waive(cases, what, go);
+  }
+
+  private async accept(cases: string[]): Promise<void> {
+    const { dialogs, shell, store } = this;
+    await store.settled; // what is accepted already is not accepted twice
+    const refused = (id: string) => store.row(id)?.refused ?? [];
+    const left = cases.filter((id) => store.row(id)?.status !== "accepted");
+    const [one] = left;
+    if (one === undefined) return shell.note(cases.length === 1 ? `It is accepted already${stillSaid(refused(cases[0]!))}` : "They are all accepted already");
+    const keptOut = (ids: string[]) => ids.filter((id) => refused(id).length).length;
+    const go = async (said: () => string) => {
+      if (await store.write("accept", { cases: left }, left, said)) this.list.drop();
+    };
+    if (cases.length === 1) return go(() => `Saved: accepted${stillSaid(refused(one))}`);
+    const already = cases.length - left.length;
+    const n = keptOut(left);
+    const ask = `Accept ${left.length === 1 ? "this case" : `these ${count(left.length)} cases`}?${already ? ` ${plural(already, "other")} ${already === 1 ? "is" : "are"} accepted already.` : ""}${n ? ` The gate refuses ${count(n)} of them.` : ""}`;
+    dialogs.confirm(ask, "Accept", () => {
+      void go(() => {
+        const still = keptOut(left);
+        return `Saved: ${plural(left.length, "case")} accepted${still ? `; the gate still refuses ${count(still)} of them` : ""}`;
+      });
+    });
   }
 
   private waive(cases: string[], what: string, go: (ask: string, args: object, word: string) => Promise<void>): void {
@@ -298,7 +333,7 @@ export class Desk {
       shell.setStatus("", "");
       shell.showPane("case");
       const words = (id: string) => store.row(id)?.input || id;
-      forms.promote(store.state.golden, found, words, async (_, reason) => (await store.write<{ version: number; examples: number }>("promote", { reason }, [], (a) => `Saved: ${store.state.golden} v${a.version}, ${plural(a.examples, "example")}`)) !== null);
+      forms.promote(store.state.golden, found, words, (id) => void this.open(id, true), async (_, reason) => (await store.write<{ version: number; examples: number }>("promote", { reason }, [], (a) => `Saved: ${store.state.golden} v${a.version}, ${plural(a.examples, "example")}`)) !== null);
     } catch (error) {
       shell.setStatus("", "");
       shell.fail(error);
@@ -330,7 +365,8 @@ export class Desk {
     if (!dialogs.prompt.hidden) return; // it waits for an answer
     if (sheet.open) {
       // what lies under a sheet is not decided
-      if (typeof action === "object") sheet.pick(action.pick);
+      if (typeof action === "object") sheet.pick(action.pick) || this.forms.pick(action.pick);
+      else if (action === "show") sheet.el.querySelector("form")?.requestSubmit();
       else if (action === "next" || action === "previous") sheet.move(action === "next" ? 1 : -1);
       else if (action === "help") dialogs.toggleHelp(false);
       return;
@@ -357,6 +393,7 @@ export class Desk {
       sendBack: () => void this.act("sendBack"),
       reject: () => void this.act("reject"),
       waive: () => void this.act("waive"),
+      settle: () => void this.act("settle"),
       undo: () => void this.act("undo"),
       promote: () => void this.promote(),
       mark: () => current !== null && list.toggle(current),
@@ -380,10 +417,11 @@ export class Desk {
       return;
     }
     if (target.matches("input:not([type=checkbox]), textarea, select")) {
-      target.blur();
+      if (target === list.search) list.widen();
       return shell.focus();
     }
-    shell.calm();
+    if (shell.calm()) return;
     if (list.chosen.size) list.drop();
+    else list.widen();
   }
 }

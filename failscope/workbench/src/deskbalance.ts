@@ -2,14 +2,13 @@
 
 import { bdi, fill, h } from "./dom";
 import type { DeskState } from "./deskwire";
-import { balance, type Bar } from "./deskwords";
+import { balance, type Bar, inOrder } from "./deskwords";
 import { count, oneLine } from "./text";
-
-/** Pixels of the longest bar. */
-const WIDEST = 84;
 
 export class Balance {
   readonly el = h("div", { class: "fs-desk-balance", role: "group", "aria-label": "Balance by failure mode", hidden: true });
+
+  private readonly order: string[] = [];
 
   set({ rows, kept }: DeskState): void {
     const { bars, others } = balance(rows, kept);
@@ -18,7 +17,7 @@ export class Balance {
     fill(
       this.el,
       h("span", { class: "fs-desk-legend" }, swatch("kept"), "in the set ", swatch("accepted"), "accepted ", swatch("waiting"), "waiting"),
-      ...bars.map((b) => this.bar(b, most)),
+      ...inOrder(bars, this.order).map((b) => this.bar(b, most)),
       others ? h("span", { class: "fs-quiet" }, `and ${count(others)} more`) : null,
     );
   }
@@ -28,7 +27,7 @@ export class Balance {
     const said = `${oneLine(name, 80)}: ${count(b.kept)} in the set, ${count(b.accepted)} accepted, ${count(b.waiting)} waiting`;
     const piece = (kind: "kept" | "accepted" | "waiting") => {
       const el = h("span", { class: `fs-desk-piece fs-desk-piece-${kind}` });
-      el.style.width = `${(b[kind] / most) * WIDEST}px`;
+      el.style.width = `calc(var(--fs-desk-widest) * ${b[kind] / most})`;
       return el;
     };
     return h(

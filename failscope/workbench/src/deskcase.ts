@@ -7,7 +7,7 @@ import { compared, LABELS, textPart } from "./pieces";
 import type { Piece } from "./protocol";
 import { ALIKE, count, MOST_TOKENS, oneLine, plural } from "./text";
 
-export type Verb = "expected" | "input" | "criteria" | "mask" | "answer" | "undo" | "accept" | "sendBack" | "reject" | "waive";
+export type Verb = "expected" | "input" | "criteria" | "mask" | "answer" | "undo" | "accept" | "sendBack" | "reject" | "waive" | "settle";
 
 const VERBS: { verb: Verb; label: string; key: string; title: string; curator?: true }[] = [
   { verb: "accept", label: "Accept", key: "y", title: "Accept", curator: true },
@@ -43,6 +43,7 @@ export class CasePane {
   private readonly buttons = new Map<Verb, HTMLButtonElement>();
   private shown: DeskCase | null = null;
   private comparing = true;
+  private bound = "";
 
   constructor(private readonly on: Events) {
     for (const { verb, label, key, title } of VERBS) {
@@ -94,6 +95,7 @@ export class CasePane {
 
   /** Why this person may not decide, "" for a curator: the buttons say it and do nothing. */
   setBound(bound: string): void {
+    this.bound = bound;
     for (const { verb, title, key, curator } of VERBS) {
       if (!curator) continue;
       const button = this.buttons.get(verb)!;
@@ -152,7 +154,7 @@ export class CasePane {
     if (!c) return;
     fill(
       this.scroll,
-      gate(c.checks),
+      gate(c.checks, c.differ ? this.settling() : null),
       this.text("input"),
       ...this.answers(),
       criteria(c),
@@ -162,6 +164,10 @@ export class CasePane {
       past(c.history),
       h("dl", { class: "fs-fields" }, h("dt", {}, "trace"), h("dd", {}, bdi(oneLine(c.id, 120))), ...c.fields.flatMap((f) => [h("dt", {}, f.name), h("dd", {}, bdi(oneLine(f.value, 160)))])),
     );
+  }
+
+  private settling(): HTMLElement {
+    return h("button", { class: "fs-button", type: "button", "data-verb": "settle", "aria-disabled": String(this.bound !== ""), title: this.bound || "Say which failure modes hold (Shift D)", onclick: () => this.on.act("settle") }, "Settle… ", kbd("Shift D"));
   }
 
   /** A text of the case, to stand beside what is written; none where it is empty and may be left out. */
@@ -204,7 +210,8 @@ export class CasePane {
   }
 }
 
-function gate(checks: Check[]): HTMLElement {
+/** @param settle stands beside what the gate says of the readers' agreement */
+function gate(checks: Check[], settle: HTMLElement | null): HTMLElement {
   const refusing = checks.filter((check) => !check.passed && !check.waived);
   const waived = checks.filter((check) => check.waived);
   const passed = checks.filter((check) => check.passed && !check.waived);
@@ -214,6 +221,7 @@ function gate(checks: Check[]): HTMLElement {
       { class: `fs-desk-check-${word}`, "data-check": check.check },
       h("span", { class: "fs-desk-tick", role: "img", "aria-label": word }, mark),
       h("div", {}, h("b", {}, checkSaid(check.check)), " ", bdi(oneLine(check.says, 600)), check.waived ? h("div", { class: "fs-quiet" }, "waived by ", bdi(oneLine(check.waived.by, 40)), ": ", bdi(oneLine(check.waived.reason, 400))) : null),
+      check.check === "agreement" && settle,
     );
   const title = refusing.length ? `The gate refuses it: ${plural(refusing.length, "check")}` : waived.length ? `The gate lets it in, ${plural(waived.length, "check")} waived` : "The gate lets it in";
   const fine = passed.map((check) => line(check, "✓", "passes"));

@@ -6,8 +6,10 @@ import { difference } from "./deskwords";
 import { compared, LABELS } from "./pieces";
 import type { Sheet } from "./sheet";
 import { ALIKE, count, oneLine, plural } from "./text";
+import { agreed } from "./words";
 
 const SOON_MS = 250;
+const MOST_REFUSED = 50;
 const TYPES: [string, string][] = [
   ["contains", "contains"],
   ["not_contains", "does not contain"],
@@ -23,6 +25,10 @@ type Submit<T> = (value: T, reason: string) => Promise<boolean>;
 export class Forms {
   private dirty = false;
   private warned = false;
+  /** What keeps a form from being saved, where it is filled in. */
+  private readonly missing = h("span", { class: "fs-missing", role: "alert", hidden: true });
+  /** What a number does in the form that is open. */
+  private toggle: (k: number) => void = () => undefined;
 
   constructor(
     private readonly sheet: Sheet,
@@ -67,7 +73,7 @@ export class Forms {
       try {
         said = [...list.children].map((li) => readCriterion(li as HTMLElement)).filter((c) => c !== null);
       } catch (error) {
-        this.say((error as Error).message);
+        this.miss((error as Error).message);
         return false;
       }
       return submit(said, reason);
@@ -112,14 +118,48 @@ export class Forms {
     this.open("mask", "Mask personal data", [kinds, ...parts], "personal data masked", (reason) => submit(null, reason), "Mask");
   }
 
+  /** Which failure modes hold where readers differ: it starts with those that all of them gave. */
+  settle(c: DeskCase, submit: Submit<string[]>): void {
+    const modes = [...new Set(c.said.flatMap((s) => s.failure_modes))];
+    const common = agreed(c.said);
+    let final: string[] | null = common.length ? common : null;
+    const fine = h("button", { class: "fs-tag fs-tag-fine", type: "button", onclick: () => choose(0) }, kbd("0"), "fine");
+    const chips = modes.map((mode, k) => h("button", { class: "fs-tag", type: "button", onclick: () => choose(k + 1) }, k < 9 ? kbd(String(k + 1)) : null, bdi(oneLine(mode, 60)), h("span", { class: "fs-quiet" }, bdi(oneLine(c.said.filter((s) => s.failure_modes.includes(mode)).map((s) => s.reviewer).join(", "), 60)))));
+    const draw = () => {
+      fine.setAttribute("aria-pressed", String(final?.length === 0));
+      chips.forEach((chip, k) => chip.setAttribute("aria-pressed", String(final?.includes(modes[k]!) ?? false)));
+    };
+    const choose = (k: number) => {
+      const mode = modes[k - 1];
+      if (k > 0 && mode === undefined) return;
+      const held = final ?? [];
+      final = mode === undefined ? [] : held.includes(mode) ? held.filter((m) => m !== mode) : [...held, mode];
+      this.changed();
+      draw();
+    };
+    draw();
+    const body = [h("p", { class: "fs-settle-ask" }, "What shall hold?"), h("div", { class: "fs-choices", role: "group", "aria-label": "What shall hold" }, fine, ...chips)];
+    this.open("settle", "Settle where its readers differ", body, "", (reason) => (final === null ? this.nothing("Choose what shall hold first: numbers, or 0 for fine") : submit(final, reason)), "Settle");
+    this.toggle = choose;
+    this.sheet.el.focus({ preventScroll: true });
+  }
+
+  /** A number was pressed beside the fields. */
+  pick(k: number): void {
+    this.toggle(k);
+  }
+
   /** The last look: how many enter, and what stays out. */
-  promote(golden: string, { accepted, enter, refused, version }: Promotion, words: (id: string) => string, submit: Submit<null>): void {
+  promote(golden: string, { accepted, enter, refused, version }: Promotion, words: (id: string) => string, open: (id: string) => void, submit: Submit<null>): void {
+    if (enter === 0) {
+      const items = refused.slice(0, MOST_REFUSED).map(({ id, says }) => ({ label: oneLine(words(id), 90), more: [bdi(oneLine(says.join(" "), 400))], act: () => open(id) }));
+      return this.sheet.show("promote", "Nothing can be promoted yet", [h("p", { class: "fs-sheet-part" }, "Mend (", kbd("e"), " ", kbd("c"), " ", kbd("m"), ") or waive (", kbd("v"), ") these; a number opens one.", refused.length > items.length ? ` ${count(refused.length - items.length)} more are refused.` : "")], items);
+    }
     const said = h("p", { class: "fs-sheet-part" }, `${plural(accepted, "case")} ${accepted === 1 ? "is" : "are"} accepted; ${count(enter)} would enter `, bdi(oneLine(golden, 60)), ` as version ${version}.`);
     const list = refused.length
-      ? h("section", { class: "fs-sheet-part", "aria-label": "Refused" }, h("h4", {}, `${plural(refused.length, "case")} stay${refused.length === 1 ? "s" : ""} out`), h("ul", { class: "fs-desk-lines" }, ...refused.slice(0, 50).map(({ id, says }) => h("li", {}, bdi(oneLine(words(id), 90)), h("div", { class: "fs-quiet" }, bdi(oneLine(says.join(" "), 400)))))), refused.length > 50 ? h("p", { class: "fs-quiet" }, `and ${count(refused.length - 50)} more`) : null)
+      ? h("section", { class: "fs-sheet-part", "aria-label": "Refused" }, h("h4", {}, `${plural(refused.length, "case")} stay${refused.length === 1 ? "s" : ""} out`), h("ul", { class: "fs-desk-lines" }, ...refused.slice(0, MOST_REFUSED).map(({ id, says }) => h("li", {}, h("button", { class: "fs-link", type: "button", onclick: () => open(id) }, bdi(oneLine(words(id), 90))), h("div", { class: "fs-quiet" }, bdi(oneLine(says.join(" "), 400)))))), refused.length > MOST_REFUSED ? h("p", { class: "fs-quiet" }, `and ${count(refused.length - MOST_REFUSED)} more`) : null)
       : null;
-    if (enter > 0) this.open("promote", "Promote", [said, list], "", (reason) => submit(null, reason), `Promote ${count(enter)}`);
-    else this.sheet.show("promote", "Promote", [said, list]);
+    this.open("promote", "Promote", [said, list], "", (reason) => submit(null, reason), `Promote ${count(enter)}`);
   }
 
   // the form itself -----------------------------------------------------------------------------------------------------
@@ -135,15 +175,23 @@ export class Forms {
   private changed(): void {
     this.dirty = true;
     this.warned = false;
+    this.missing.hidden = true;
   }
 
-  private async nothing(): Promise<boolean> {
-    this.say("Nothing was changed");
+  private async nothing(why = "Nothing was changed"): Promise<boolean> {
+    this.miss(why);
     return false;
+  }
+
+  private miss(what: string): void {
+    this.missing.textContent = what;
+    this.missing.hidden = false;
   }
 
   private open(kind: string, title: string, body: (Node | null)[], why: string, submit: (reason: string) => Promise<boolean>, action = "Save", under: (Node | null)[] = []): void {
     this.dirty = this.warned = false;
+    this.missing.hidden = true;
+    this.toggle = () => undefined;
     const reason = h("input", { class: "fs-input", type: "text", "aria-label": "Why", placeholder: "Why, for whoever asks later", autocomplete: "off", maxlength: 1000 });
     reason.value = why;
     reason.addEventListener("input", () => this.changed());
@@ -152,7 +200,7 @@ export class Forms {
       e.preventDefault();
       if (busy) return;
       if (!reason.value.trim()) {
-        this.say("It needs its reason");
+        this.miss("It needs its reason");
         reason.focus();
         return;
       }
@@ -164,7 +212,7 @@ export class Forms {
       // another sheet may have come meanwhile
       if (form.isConnected) this.sheet.close();
     };
-    const form = h("form", { class: "fs-desk-form", onsubmit: go }, ...body, h("div", { class: "fs-settle-why" }, h("label", {}, "Why"), reason, h("button", { class: "fs-button fs-primary", type: "submit" }, `${action} `, kbd("Ctrl Enter"))));
+    const form = h("form", { class: "fs-desk-form", onsubmit: go }, ...body, h("div", { class: "fs-settle-why" }, h("label", {}, "Why"), reason, h("button", { class: "fs-button fs-primary", type: "submit" }, `${action} `, kbd("Ctrl Enter")), this.missing));
     form.addEventListener("keydown", (e) => {
       if (e.key !== "Enter" || !(e.ctrlKey || e.metaKey)) return;
       e.preventDefault();

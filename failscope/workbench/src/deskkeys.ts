@@ -5,7 +5,7 @@ import type { HelpPart, Stroke } from "./keys";
 export type DeskAction =
   | "next" | "previous" | "show" | "firstWaiting" | "pageDown" | "pageUp" | "compare"
   | "expected" | "input" | "criteria" | "mask" | "answer"
-  | "accept" | "sendBack" | "reject" | "waive" | "promote" | "undo"
+  | "accept" | "sendBack" | "reject" | "waive" | "settle" | "promote" | "undo"
   | "mark" | "markRange" | "markAll" | "search" | "help" | "escape" | "noSave"
   | { pick: number };
 
@@ -39,18 +39,19 @@ export const DESK_HELP: HelpPart[] = [
       { keys: ["b"], does: "send back with a question" },
       { keys: ["d"], does: "reject with a reason" },
       { keys: ["v"], does: "waive a check: its number, then the reason" },
+      { keys: ["Shift", "d"], does: "settle where readers differ: numbers choose, 0 is fine, Enter saves" },
       { keys: ["Shift", "p"], does: "promote what was accepted; asks first" },
     ],
   },
   {
     title: "List",
     rows: [
-      { keys: ["1", "…", "5"], does: "all, waiting, accepted, sent back, rejected" },
+      { keys: ["1", "…", "5"], does: "all (of any check and words), waiting, accepted, sent back, rejected" },
       { keys: ["x"], does: "choose a case, or not; y, b, d and v then act on all chosen" },
       { keys: ["Shift", "x"], does: "choose all from the last chosen to this; so does Shift and click" },
       { keys: ["a"], does: "choose all that are shown, or none" },
       { keys: ["/"], does: "search" },
-      { keys: ["Esc"], does: "close, leave a field, drop the choice" },
+      { keys: ["Esc"], does: "close, leave a field, drop the choice, then the words and the check that narrow the list" },
     ],
   },
 ];
@@ -63,7 +64,7 @@ const PLAIN: Record<string, DeskAction> = {
   x: "mark", a: "markAll", "/": "search", "?": "help", Escape: "escape",
 };
 
-const SHIFTED: Record<string, DeskAction> = { " ": "pageUp", p: "promote", x: "markRange", "?": "help", "/": "search" };
+const SHIFTED: Record<string, DeskAction> = { " ": "pageUp", d: "settle", p: "promote", x: "markRange", "?": "help", "/": "search" };
 
 /** What a stroke asks for, null for a key that is not ours. In a text field only Escape is. */
 export function deskActionOf(stroke: Stroke, typing: boolean): DeskAction | null {
@@ -74,7 +75,7 @@ export function deskActionOf(stroke: Stroke, typing: boolean): DeskAction | null
   }
   if (key === "Escape") return "escape";
   if (typing || stroke.altKey) return null;
-  if (/^[1-9]$/.test(key)) return { pick: Number(key) };
+  if (/^[0-9]$/.test(key)) return { pick: Number(key) };
   const name = key.length === 1 ? key.toLowerCase() : key;
   // a decision is never made by a key that was held with another
   if (shiftKey) return SHIFTED[name] ?? null;

@@ -20,7 +20,7 @@ export class DeskList {
   private current: string | null = null;
   private last: string | null = null;
 
-  constructor(private readonly on: { open(id: string): void; changed(): void; chose(): void }) {
+  constructor(private readonly on: { open(id: string): void; changed(): void; chose(): void; narrowed(): void; left(): void }) {
     this.el = h(
       "section",
       { class: "fs-pane fs-desk-cases", "aria-label": "Cases", "data-pane": "cases" },
@@ -33,10 +33,10 @@ export class DeskList {
     this.search.addEventListener("keydown", (e) => {
       if (e.key !== "Enter" || !this.shown[0]) return;
       e.preventDefault();
-      this.search.blur();
+      this.on.left();
       this.on.open(this.shown[0].id);
     });
-    this.check.addEventListener("change", () => this.render());
+    this.check.addEventListener("change", () => this.narrow());
     this.all.addEventListener("change", () => this.chooseAll());
   }
 
@@ -61,8 +61,22 @@ export class DeskList {
     const picked = STATUSES[k - 1];
     if (!picked) return false;
     this.status = picked.status;
-    this.render();
+    if (!picked.status) this.search.value = this.check.value = "";
+    this.narrow();
     return true;
+  }
+
+  /** Drop the words and the check that narrow the list; whether there were any. */
+  widen(): boolean {
+    if (!this.search.value && !this.check.value) return false;
+    this.search.value = this.check.value = "";
+    this.narrow();
+    return true;
+  }
+
+  private narrow(): void {
+    this.render();
+    this.on.narrowed();
   }
 
   get statusLabel(): string {
@@ -144,7 +158,7 @@ export class DeskList {
     this.all.checked = shown > 0 && shown === this.shown.length;
     this.all.indeterminate = shown > 0 && shown < this.shown.length;
     const hidden = chosen - shown;
-    this.said.textContent = `${count(this.shown.length)} of ${plural(this.rows.length, "case")}${chosen ? ` · ${count(chosen)} chosen${hidden ? `, ${count(hidden)} of them not shown` : ""}` : ""}`;
+    this.said.textContent = `${count(this.shown.length)} of ${plural(this.rows.length, "case")}${chosen ? ` · ${count(chosen)} chosen${hidden ? `, ${count(hidden)} of them not shown` : ""}` : ""}${this.search.value || this.check.value ? " · narrowed; Esc shows the rest" : ""}`;
   }
 
   private render(): void {
@@ -190,7 +204,7 @@ export class DeskList {
           h("span", { class: `fs-desk-state fs-desk-is-${row.status.replace(" ", "-")}` }, h("span", { "aria-hidden": "true" }, `${glyphOf(row.status)} `), row.status),
           h("span", { class: `fs-chip fs-chip-${gate.tone}`, title: row.refused.length ? `refused by ${row.refused.map(checkSaid).join(", ")}` : row.waived.length ? `waived: ${row.waived.map(checkSaid).join(", ")}` : "the gate lets it in" }, `${gate.mark} ${gate.says}`),
           row.edited && h("span", { class: "fs-chip" }, "edited"),
-          row.agree === false && h("span", { class: "fs-chip fs-chip-hint", title: "Its readers differ" }, "≠ readers differ"),
+          row.differ && h("span", { class: "fs-chip fs-chip-hint", title: "Its readers differ" }, "≠ readers differ"),
           ...row.modes.slice(0, 4).map((mode) => h("span", { class: "fs-chip fs-chip-tag" }, bdi(oneLine(mode, 40)))),
           row.modes.length > 4 && h("span", { class: "fs-quiet" }, `+${row.modes.length - 4}`),
         ),

@@ -13,7 +13,7 @@ export const EDITABLE = 400_000;
 interface Events {
   pushed(push: Push): void;
   /** The cases are others; of `foreign` somebody else said something. */
-  state(state: DeskState, foreign: DeskRow[]): void;
+  state(state: DeskState, foreign: DeskRow[]): void | Promise<void>;
 }
 
 export class DeskStore {
@@ -82,12 +82,12 @@ export class DeskStore {
 
   /**
    * Every write goes through here, one after the other: "saved" is said only after Python said so, and what failed is
-   * said as loudly. The next one begins when the page has seen what this one did, or what somebody else said meanwhile.
+   * said as loudly. The page first shows what it did, or what somebody else said meanwhile; then the next one begins.
    */
   write<T>(ask: string, args: object, about: string[], said: (answer: T) => string): Promise<T | null> {
     this.pending++;
     const sent = this.queue.then(() => this.send(ask, args, about, said));
-    this.queue = sent.then(() => this.refresh()).finally(() => this.pending--);
+    this.queue = sent.finally(() => this.pending--);
     return sent;
   }
 
@@ -99,11 +99,13 @@ export class DeskStore {
       if (about.length === 0) this.own = null;
       about.forEach((id) => this.own?.add(id));
       this.shell.calm();
+      await this.refresh();
       this.shell.setStatus(said(answer), "saved");
       return answer;
     } catch (error) {
       this.shell.setStatus("Not saved", "wrong");
       this.shell.fail(error, "Not saved. ");
+      await this.refresh();
       return null;
     }
   }
@@ -131,7 +133,7 @@ export class DeskStore {
       const foreign = before < 0 || own === null ? [] : state.rows.filter((row) => this.row(row.id)?.seen !== row.seen && !own.has(row.id));
       this.state = state;
       this.rows = new Map(state.rows.map((row) => [row.id, row]));
-      this.on.state(state, foreign);
+      await this.on.state(state, foreign);
     } catch (error) {
       this.shell.fail(error);
     } finally {

@@ -18,6 +18,8 @@ export interface DeskRow {
   proposed_by: string[];
   readers: string[];
   agree: boolean | null;
+  /** Its readers differ, and nobody has settled it. */
+  differ: boolean;
   /** Stands for all that was said of the case; sent back with a word on it, so that Python sees what the page had not. */
   seen: string;
 }

@@ -91,6 +91,23 @@ export function balance(rows: DeskRow[], kept: Record<string, number>, most = 5)
   return { bars: all.slice(0, most), others: Math.max(0, all.length - most) };
 }
 
+/** The bars in the order in which the page first had them: a glance finds one where it was. */
+export function inOrder(bars: Bar[], order: string[]): Bar[] {
+  for (const { mode } of bars) if (!order.includes(mode)) order.push(mode);
+  return [...bars].sort((a, b) => order.indexOf(a.mode) - order.indexOf(b.mode));
+}
+
+/** What the gate still refuses of a case, behind what became of it. */
+export function stillSaid(refused: string[]): string {
+  return refused.length ? `; the gate still refuses it: ${refused.map(checkSaid).join(", ")}` : "";
+}
+
+/** The accepted cases that the gate would keep out, "" for none. */
+export function keptOutSaid(rows: DeskRow[]): string {
+  const n = rows.filter((row) => row.status === "accepted" && row.refused.length).length;
+  return n ? `${plural(n, "accepted case")} ${n === 1 ? "is" : "are"} refused by the gate` : "";
+}
+
 /** Whether the readers agree, in words. */
 export function agreementSaid(said: Said[], agree: boolean | null, settled: { by: string; reason: string } | null): string {
   if (said.length === 0) return "Nobody has read it.";

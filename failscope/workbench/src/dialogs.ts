@@ -19,6 +19,8 @@ export class Dialogs {
     const id = `fs-${Math.random().toString(36).slice(2, 8)}`;
     const input = h("input", { class: "fs-input", type: "text", "aria-label": label, list: id, autocomplete: "off", maxlength: longest });
     input.value = value;
+    const missing = h("span", { class: "fs-missing", role: "alert", hidden: true }, "It needs some words first");
+    input.addEventListener("input", () => (missing.hidden = true));
     fill(
       this.prompt,
       h("label", {}, label),
@@ -26,11 +28,15 @@ export class Dialogs {
       h("datalist", { id }, ...choices.map((c) => h("option", { value: c }))),
       h("button", { class: "fs-button fs-primary", type: "submit" }, action),
       h("button", { class: "fs-button", type: "button", onclick: () => this.closePrompt() }, "Cancel"),
+      missing,
     );
     this.prompt.onsubmit = (e) => {
       e.preventDefault();
       const text = input.value.trim();
-      if (!text) return input.focus();
+      if (!text) {
+        missing.hidden = false;
+        return input.focus();
+      }
       this.closePrompt();
       answer(text);
     };
@@ -74,7 +80,7 @@ export class Dialogs {
           "div",
           { class: "fs-help-columns" },
           ...this.parts.map(({ title, rows }) =>
-            h("section", {}, h("h4", {}, title), h("dl", {}, ...rows.filter((r) => !(looking && r.writes)).flatMap((r) => [h("dt", {}, ...r.keys.map((k) => h("kbd", {}, k))), h("dd", {}, r.does)]))),
+            h("section", {}, h("h4", {}, title), h("dl", {}, ...rows.filter((r) => !(looking && r.writes)).flatMap((r) => [h("dt", {}, ...(r.keys[0] === "Shift" && r.keys.length === 2 ? [`Shift ${r.keys[1]!.toUpperCase()}`] : r.keys).map((k) => h("kbd", {}, k))), h("dd", {}, r.does)]))),
           ),
         ),
         h("p", { class: "fs-quiet" }, this.foot),

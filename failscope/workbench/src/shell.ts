@@ -107,7 +107,7 @@ export class Shell {
   // what is said to the reader ------------------------------------------------------------------------------------
 
   setTitle(title: string): void {
-    this.title.textContent = oneLine(title, 80);
+    this.title.textContent = this.title.title = oneLine(title, 80);
   }
 
   setStatus(text: string, tone: "" | "busy" | "saved" | "wrong"): void {
@@ -130,8 +130,11 @@ export class Shell {
     this.alarm.hidden = false;
   }
 
-  calm(): void {
+  /** Take the alarm away; whether there was one. */
+  calm(): boolean {
+    const there = !this.alarm.hidden;
     this.alarm.hidden = true;
+    return there;
   }
 
   /** The others in a line, and whether enough was read; a click tells more. */

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { deskActionOf, DESK_HELP } from "../src/deskkeys";
 import { DeskStore } from "../src/deskstore";
 import type { DeskRow, Said } from "../src/deskwire";
-import { agreementSaid, balance, beside, between, difference, filtered, gateSaid, refusing, statusCounts, when } from "../src/deskwords";
+import { agreementSaid, balance, beside, between, difference, filtered, gateSaid, inOrder, keptOutSaid, refusing, statusCounts, stillSaid, when } from "../src/deskwords";
 import { actionOf, type Stroke } from "../src/keys";
 import type { Model } from "../src/protocol";
 import type { Shell } from "../src/shell";
@@ -11,7 +11,7 @@ import type { Shell } from "../src/shell";
 const stroke = (key: string, more: Partial<Stroke> = {}): Stroke => ({ key, code: "", shiftKey: false, ctrlKey: false, metaKey: false, altKey: false, ...more });
 
 const row = (id: string, more: Partial<DeskRow> = {}): DeskRow => ({
-  id, input: `input of ${id}`, modes: [], status: "waiting", question: "", refused: [], waived: [], edited: false, proposed_by: ["ana"], readers: [], agree: null, seen: "0", ...more,
+  id, input: `input of ${id}`, modes: [], status: "waiting", question: "", refused: [], waived: [], edited: false, proposed_by: ["ana"], readers: [], agree: null, differ: false, seen: "0", ...more,
 });
 
 const ROWS = [
@@ -73,6 +73,20 @@ test("the balance counts what the set has, what was accepted and what waits, and
   assert.equal(others, 2);
 });
 
+test("a bar keeps its place when another one outgrows it", () => {
+  const order: string[] = [];
+  const modes = (kept: Record<string, number>) => inOrder(balance([], kept).bars, order).map((b) => b.mode);
+  assert.deepEqual(modes({ tone: 3, empty: 2 }), ["tone", "empty"]);
+  assert.deepEqual(modes({ tone: 3, empty: 9, late: 20 }), ["tone", "empty", "late"]);
+});
+
+test("what is accepted and refused all the same is said", () => {
+  assert.equal(stillSaid(["expected", "near_duplicate"]), "; the gate still refuses it: expected, near duplicate");
+  assert.equal(stillSaid([]), "");
+  assert.equal(keptOutSaid(ROWS), "");
+  assert.equal(keptOutSaid([...ROWS, row("f", { status: "accepted", refused: ["expected"] })]), "1 accepted case is refused by the gate");
+});
+
 test("agreement is said in words", () => {
   const said = (reviewer: string): Said => ({ reviewer, failure_modes: [], scores: {}, note: "" });
   assert.equal(agreementSaid([], null, null), "Nobody has read it.");
@@ -108,7 +122,8 @@ test("promoting takes Shift, and caps lock promotes nothing", () => {
   assert.equal(deskActionOf(stroke("p"), false), null);
   assert.equal(deskActionOf(stroke("P"), false), null);
   assert.equal(deskActionOf(stroke("Y"), false), "accept");
-  for (const key of ["Y", "D", "B", "V", "U"]) assert.equal(deskActionOf(stroke(key, { shiftKey: true }), false), null);
+  assert.equal(deskActionOf(stroke("D", { shiftKey: true }), false), "settle"); // a form, which asks
+  for (const key of ["Y", "B", "V", "U"]) assert.equal(deskActionOf(stroke(key, { shiftKey: true }), false), null);
 });
 
 test("keys that both faces have mean the same", () => {
@@ -150,7 +165,7 @@ function store(rows: () => DeskRow[], refuse = "") {
     return {};
   });
   const shell = { setStatus: (text: string) => said.push(text), calm: () => undefined, fail: (error: Error) => said.push(error.message), silence: () => undefined, visible: true } as unknown as Shell;
-  const made = new DeskStore(python, shell, { pushed: () => undefined, state: (_, others) => foreign.push(ids(others)) });
+  const made = new DeskStore(python, shell, { pushed: () => undefined, state: (_, others) => void foreign.push(ids(others)) });
   return { made, python, said, foreign, next: () => revision++ };
 }
 
@@ -180,6 +195,20 @@ test("what somebody else said is told apart from one's own word", async () => {
   next();
   await made.refresh();
   assert.deepEqual(foreign, [[], [], ["b"]]);
+  made.close();
+});
+
+test("nothing is called saved before the page shows it", async () => {
+  const order: string[] = [];
+  const python = new Python((content) => (content.ask === "state" ? { revision: 1, changed: true, rows: [row("a")] } : {}));
+  const shell = { setStatus: (text: string) => order.push(text), calm: () => undefined, fail: (error: Error) => order.push(error.message), silence: () => undefined } as unknown as Shell;
+  const shown = async () => {
+    await new Promise((done) => setTimeout(done));
+    order.push("shown");
+  };
+  const made = new DeskStore(python, shell, { pushed: () => undefined, state: shown });
+  await made.write("edit", { case: "a" }, ["a"], () => "Saved: edited");
+  assert.deepEqual(order, ["Saving…", "shown", "Saved: edited"]);
   made.close();
 });
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from failscope.golden.provjson import Document, digest, promotion_of
+from failscope.golden.provenance.provjson import Document, digest, promotion_of
 
 if TYPE_CHECKING:
     from failscope.golden.dataset import GoldenSet
-    from failscope.golden.provenance import Provenance
+    from failscope.golden.provenance.provenance import Provenance
 
 
 def prov_of_example(provenance: Provenance) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def prov_of(golden: GoldenSet) -> dict[str, Any]:
     dict
         Plain values in the shape of the W3C member submission "The PROV-JSON Serialization" of 24 April 2013.
     """
-    from failscope.golden.provenance import Provenance
+    from failscope.golden.provenance.provenance import Provenance
 
     document = Document()
     manifest = golden.manifest

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from failscope.errors import ArgumentError
-from failscope.golden.patterns import PATTERN_CHARS, check_pattern, search
-from failscope.golden.schemas import check_schema, fulfils
+from failscope.golden.gate.patterns import PATTERN_CHARS, check_pattern, search
+from failscope.golden.gate.schemas import check_schema, fulfils
 from failscope.surface.cards import plain
 
 TYPES = {

@@ -13,7 +13,7 @@ from failscope.errors import ArgumentError
 from failscope.surface.cards import FONT, INK, LINE, QUIET, heading, nothing, plain, text
 
 if TYPE_CHECKING:
-    from failscope.golden.coverage import Coverage
+    from failscope.golden.coverage.coverage import Coverage
 
 SHOWN = 5
 """Rows of each kind on the card; sentences count the others."""
@@ -140,7 +140,7 @@ def _most_moved(coverage: Coverage, previous: Mapping[str, Any], *, rose: bool) 
 
 def _known(coverage: Coverage, previous: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], np.ndarray]:
     """Last week's topics and their centres; none where another embedder made them."""
-    from failscope.golden.coverage import unpacked
+    from failscope.golden.coverage.coverage import unpacked
 
     width = coverage.example_vectors.shape[1]
     if previous.get("params", {}).get("embedder") != coverage.params["embedder"]:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from failscope.golden.covering import Around, nearest, traffic
-from failscope.golden.gaps import choose
-from failscope.golden.topics import Topics
+from failscope.golden.coverage.covering import Around, nearest, traffic
+from failscope.golden.coverage.gaps import choose
+from failscope.golden.coverage.topics import Topics
 from failscope.traces.table import Traces
 
 SEEDS = 20

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from failscope.errors import ArgumentError, FailscopeError, NotFoundError
-from failscope.golden import checks, nearness
-from failscope.golden.checks import CHECKS, UNWAIVABLE, Claim, Finder, Finding, modes_of
-from failscope.golden.near_search import Near, texts_of
-from failscope.golden.nearness import NearIndex, place_of
-from failscope.golden.sameness import folded
+from failscope.golden.gate import checks
+from failscope.golden.gate.checks import CHECKS, UNWAIVABLE, Claim, Finder, Finding, modes_of
+from failscope.golden.near import index as nearness
+from failscope.golden.near.index import NearIndex, place_of
+from failscope.golden.near.sameness import folded
+from failscope.golden.near.search import Near, texts_of
 from failscope.surface.cards import plain
 from failscope.traces.personal import find_personal
 
@@ -287,7 +288,7 @@ class GateReport:
         return " · ".join([*parts, *([f"{waived:,} waived"] if waived else [])])
 
     def _repr_html_(self) -> str:
-        from failscope.golden.gate_card import report_card
+        from failscope.golden.gate.card import report_card
 
         return report_card(self, self._counts(), self._inputs)
 

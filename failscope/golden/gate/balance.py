@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from failscope.golden.checks import modes_of
-from failscope.golden.gate import Gate
+from failscope.golden.gate.checks import modes_of
+from failscope.golden.gate.gate import Gate
 from failscope.surface.cards import FONT, INK, LINE, QUIET, text
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from failscope.golden.checks import CHECKS
+from failscope.golden.gate.checks import CHECKS
 from failscope.surface.cards import FONT, INK, LINE, QUIET, nothing, text
 
 if TYPE_CHECKING:
-    from failscope.golden.gate import GateReport
+    from failscope.golden.gate.gate import GateReport
 
 SHOWN = 30
 """Cases in the table, the refused ones first; a sentence counts the others."""

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from failscope.golden.criteria import criteria
-from failscope.golden.near_search import Near
+from failscope.golden.gate.criteria import criteria
+from failscope.golden.near.search import Near
 from failscope.surface.cards import plain
 
 if TYPE_CHECKING:
@@ -105,7 +105,8 @@ def agreement(case: Case, *, min_readers: int) -> Finding:
         f"{plain(', '.join(sorted(modes)) or NO_FAILURE, 80)}: {n}" for modes, n in said.most_common(4)
     )
     return Finding(
-        False, f"{len(read)} readers differ ({named}); settle it (desk.settle, or Shift d in their review)"
+        False,
+        f"{len(read)} readers differ ({named}); settle it (Shift D here or in their review, or desk.settle)",
     )
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from failscope.golden.covered import Here
-from failscope.golden.drift import LEVEL
-from failscope.golden.gaps import candidates_of
-from failscope.golden.topics import Topics
+from failscope.golden.coverage.covered import Here
+from failscope.golden.coverage.drift import LEVEL
+from failscope.golden.coverage.gaps import candidates_of
+from failscope.golden.coverage.topics import Topics
 from failscope.traces.table import Traces
 
 DETAILED = 12

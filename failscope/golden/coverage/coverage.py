@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from failscope.errors import ArgumentError
-from failscope.golden.covered import (
+from failscope.golden.coverage.covered import (
     SEEDS,
     Here,
     earlier_share,
@@ -21,11 +21,11 @@ from failscope.golden.covered import (
     reference_of,
     weigh_examples,
 )
-from failscope.golden.covering import Around, Line, Space, draw_line, draw_stale_line
-from failscope.golden.drift import Drift, compare
-from failscope.golden.gapping import gaps_frame, topics_frame
-from failscope.golden.shares import READ, Group, groups, table
-from failscope.golden.topics import find_topics, vote
+from failscope.golden.coverage.covering import Around, Line, Space, draw_line, draw_stale_line
+from failscope.golden.coverage.drift import Drift, compare
+from failscope.golden.coverage.gapping import gaps_frame, topics_frame
+from failscope.golden.coverage.shares import READ, Group, groups, table
+from failscope.golden.coverage.topics import find_topics, vote
 from failscope.surface.assigning import sample_of
 from failscope.surface.embedding import Embedder, embed_texts, resolve_embedder
 from failscope.traces.table import Traces
@@ -135,7 +135,7 @@ class Coverage:
         previous : Coverage, dict or None
             Last week's, or what its ``to_dict()`` gave; None in the first week.
         """
-        from failscope.golden.coverage_card import week_line
+        from failscope.golden.coverage.card import week_line
 
         return week_line(self, previous.to_dict() if isinstance(previous, Coverage) else previous)
 
@@ -180,12 +180,12 @@ class Coverage:
         return self.frame.copy()
 
     def __repr__(self) -> str:
-        from failscope.golden.coverage_card import facts
+        from failscope.golden.coverage.card import facts
 
         return f"<Coverage {facts(self)}>"
 
     def _repr_html_(self) -> str:
-        from failscope.golden.coverage_card import card
+        from failscope.golden.coverage.card import card
 
         return card(self)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from failscope.golden.topics import Topics
+from failscope.golden.coverage.topics import Topics
 from failscope.surface.behaviour import PROBES, behaviours
 from failscope.surface.behaviour.language import tell
 from failscope.surface.behaviour.scan import Scan

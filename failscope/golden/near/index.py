@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from failscope.golden import sameness
-from failscope.golden.near_search import Near, compare, hashes, likely, texts_of
-from failscope.golden.near_table import ASKED, GIVEN, Table, joined, read_table, write_table
-from failscope.golden.sameness import masked, sketches
+from failscope.golden.near import sameness
+from failscope.golden.near.sameness import masked, sketches
+from failscope.golden.near.search import Near, compare, hashes, likely, texts_of
+from failscope.golden.near.table import ASKED, GIVEN, Table, joined, read_table, write_table
 from failscope.surface.embedding import Embedder, embed_texts, resolve_embedder
 
 if TYPE_CHECKING:

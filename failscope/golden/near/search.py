@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from failscope.golden.near_table import Table
-from failscope.golden.sameness import folded, has_words, masked, overlap, told_apart
+from failscope.golden.near.sameness import folded, has_words, masked, overlap, told_apart
+from failscope.golden.near.table import Table
 
 LOOKED_AT = 20
 """Of the rows that pass the sieve, the likeliest ones whose texts are compared; exact copies come first."""

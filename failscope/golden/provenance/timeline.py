@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from failscope.surface.cards import FONT, INK, LINE, QUIET, plain, text
 
 if TYPE_CHECKING:
-    from failscope.golden.provenance import Provenance
+    from failscope.golden.provenance.provenance import Provenance
 
 _DRAWN = "drawn at random"
 LIMIT = 2_000

@@ -102,7 +102,7 @@ class Provenance:
             Plain values in the shape of the W3C member submission "The PROV-JSON Serialization" of 24 April 2013;
             ``json.dumps`` writes them.
         """
-        from failscope.golden.prov import prov_of_example
+        from failscope.golden.provenance.prov import prov_of_example
 
         return prov_of_example(self)
 
@@ -110,7 +110,7 @@ class Provenance:
         return f"<Provenance of {self.example_id} · trace {self.trace.get('trace_id')} · {len(self.said)} sayings>"
 
     def _repr_html_(self) -> str:
-        from failscope.golden.timeline import timeline
+        from failscope.golden.provenance.timeline import timeline
 
         return timeline(self)
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from failscope.errors import ArgumentError
-from failscope.golden.patterns import check_pattern, compiled
+from failscope.golden.gate.patterns import check_pattern, compiled
 
 SCHEMA_CHARS, SCHEMA_DEPTH = 50_000, 40
 """How long and how deep a schema may be."""
