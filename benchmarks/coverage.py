@@ -335,8 +335,9 @@ def main() -> None:
     early = np.flatnonzero(week <= 6)
     pools = [early, early[(truth["failure_mode"].to_numpy() != "")[early]]]
     recent = np.flatnonzero((week >= 3) & (week <= 7))
-    results: dict[str, Any] = {"told": {}}
-    results["told"]["support bot, week 7"] = told(
+    results: dict[str, Any] = {}
+    by_set: dict[str, list[dict[str, Any]]] = {}
+    by_set["support bot, week 7"] = told(
         np.concatenate([V[recent], V[week < 3]]),
         np.concatenate([topic[recent], topic[week < 3]]),
         now=np.flatnonzero(week[recent] == 7),
@@ -344,18 +345,18 @@ def main() -> None:
         texts=[texts[i] for i in [*recent, *np.flatnonzero(week < 3)]],
         ids=np.concatenate([traces.trace_ids[recent], traces.trace_ids[week < 3]]),
     )
-    results["told"]["support bot, eight weeks"] = told(
+    by_set["support bot, eight weeks"] = told(
         V, topic, now=np.arange(len(V)), pools=pools, texts=texts, ids=traces.trace_ids
     )
     if SHARED.is_dir():
         B, intent, asked = intents()
         few = np.flatnonzero(np.isin(intent, np.unique(intent)[::2]))
         every = np.arange(len(B))
-        results["told"]["banking77"] = told(
+        by_set["banking77"] = told(
             B, intent, now=every, pools=[every, few], texts=asked, ids=every.astype(str).astype(object)
         )
-    for name, rows in results["told"].items():
-        print(f"\n{name}\n{table(rows)}")
+    results["told"] = [{"set": name, **row} for name, rows in by_set.items() for row in rows]
+    print(table(results["told"]))
     results["drift one"] = acceptance(traces, truth, draws=draws)
     print(table(results["drift one"]))
     results["quiet"] = quiet(traces, draws=max(draws // 3, 1))

@@ -71,9 +71,12 @@ def manifest_bytes(manifest: Mapping[str, Any]) -> bytes:
     return text.encode()
 
 
-def croissant_bytes(manifest: Mapping[str, Any], body: bytes) -> bytes:
-    """The description of a version for other tools; it follows from the manifest and the examples as they are now."""
-    facts = {EXAMPLES: {"bytes": len(body), "sha256": sha(body)}}
+def croissant_bytes(manifest: Mapping[str, Any], body: bytes, *, digest: str = "") -> bytes:
+    """The description of a version for other tools; it follows from the manifest and the examples as they are now.
+
+    ``digest`` is the hash of ``body``, where it is known.
+    """
+    facts = {EXAMPLES: {"bytes": len(body), "sha256": digest or sha(body)}}
     return described(manifest, facts, [name for name in FIELDS if b'"%s":' % name.encode() in body])
 
 

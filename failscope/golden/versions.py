@@ -148,12 +148,13 @@ def read_version(home: Path, place: Place) -> Version:
     known: Mapping[str, str] = manifest["examples"]
     raw = body.split(b"\n")
     last = raw.pop()
-    if len(body) == held["bytes"] and sha(body) == held["sha256"]:
+    digest = sha(body)
+    if len(body) == held["bytes"] and digest == held["sha256"]:
         # the bytes are those that were promoted, and their lines are in the order of the manifest's ids
         lines = Lines(list(known), raw)
     else:
         lines = _with_tombstones(folder, known, raw, last)
-    _check_derived(folder, manifest, body, forgotten=bool(lines.forgotten))
+    _check_derived(folder, manifest, body, digest=digest, forgotten=bool(lines.forgotten))
     return Version(place, folder, manifest, lines)
 
 
@@ -223,7 +224,9 @@ def _conflict(path: Path) -> str:
     )
 
 
-def _check_derived(folder: Path, manifest: Mapping[str, Any], body: bytes, *, forgotten: bool) -> None:
+def _check_derived(
+    folder: Path, manifest: Mapping[str, Any], body: bytes, *, digest: str, forgotten: bool
+) -> None:
     extra = sorted(
         p.name
         for p in folder.iterdir()
@@ -235,7 +238,7 @@ def _check_derived(folder: Path, manifest: Mapping[str, Any], body: bytes, *, fo
     if not derived.exists() and not derived.is_symlink() and manifest.get("format", "").endswith(" 1"):
         return  # of before there was a description
     said = bytes_of(derived)
-    if said == croissant_bytes(manifest, body):
+    if said == croissant_bytes(manifest, body, digest=digest):
         return
     # a process may have ended between the removal of a text and the new description
     if not (forgotten and said == described(manifest, manifest["files"])):

@@ -70,7 +70,8 @@ def write_lines(
     number = 1 + max((v.place.version for v in (parent, merged) if v is not None), default=0)
     place = Place(number, branch, "")
     ordered = sorted(lines)
-    body = b"".join(lines[i] + b"\n" for i in ordered)
+    body = b"\n".join([*(lines[i] for i in ordered), b""])
+    digest = sha(body)
     manifest: dict[str, Any] = {
         "format": "failscope golden set 2",
         "name": home.name,
@@ -80,14 +81,14 @@ def write_lines(
         **({"merged": _named(merged.manifest)} if merged is not None else {}),
         **about,
         "retired": dict(retired or {}),
-        "files": {EXAMPLES: {"bytes": len(body), "sha256": sha(body)}},
+        "files": {EXAMPLES: {"bytes": len(body), "sha256": digest}},
         "examples": _hashes(ordered, lines, parent),
     }
     manifest["sha256"] = sha(manifest_bytes(manifest))
     content = {
         EXAMPLES: body,
         MANIFEST: manifest_bytes(manifest),
-        CROISSANT: croissant_bytes(manifest, body),
+        CROISSANT: croissant_bytes(manifest, body, digest=digest),
     }
     _housekeeping(home)
     put_folder(home, place, content)

@@ -263,8 +263,10 @@ class Goldens:
                 f"nothing is proposed for {name!r}; {_listed(self.names())}; "
                 f"propose first: ws.propose({name!r}, trace_ids, reviewer=...)"
             )
-        self.head(name, branch)  # it is what the log says
-        base = head_or_main(self.home(name), branch)
+        head, home = self.head(name, branch), self.home(name)
+        # read again only where another machine's versions lie beside ours: those have to be merged first
+        beside = any(p.fork for p in places(home))
+        base = head_or_main(home, branch) if beside else head.as_version() if head else None
         # what is proposed while this runs waits for the next promotion: this curator has not seen it
         ids = chosen(docket, base, trace_ids)
         if base is None and not ids:
@@ -274,9 +276,9 @@ class Goldens:
             )
         # a case that passes one check may then be refused by another, since quotas count what enters
         for _ in waive or ():
-            cases = Docket.of(name, self).cases(ids)
-            refused = gate.check(cases, GoldenSet.of(base) if base else None, near=near).refused
-            self._waive(name, refused, waive or {}, curator=who)
+            refused = gate.check(Docket.of(name, self).cases(ids), head, near=near).refused
+            if not self._waive(name, refused, waive or {}, curator=who):
+                break
 
         def change(base: Version | None) -> Change | None:
             return promotion(
@@ -299,8 +301,9 @@ class Goldens:
 
     def _waive(
         self, name: str, refused: Mapping[str, Sequence[str]], waive: Mapping[str, str], *, curator: str
-    ) -> None:
-        """Let the cases pass that one of these checks refuses."""
+    ) -> bool:
+        """Let the cases pass that one of these checks refuses; whether there are any."""
+        waived = False
         for check, why in waive.items():
             hit = [trace_id for trace_id, checks in refused.items() if check in checks]
             said = {"golden": name, "trace_ids": hit, "check": check, "reason": encodable(str(why)).strip()}
@@ -309,6 +312,8 @@ class Goldens:
             if hit:
                 one = hit[0] if len(hit) == 1 else ""
                 self.log.append(kinds.CHECK_WAIVED, actor=curator, trace_id=one, payload=said)
+                waived = True
+        return waived
 
     def retire(
         self, name: str, example_ids: Iterable[str], *, curator: str, reason: str, branch: str = MAIN
