@@ -217,26 +217,28 @@ class GoldenSet:
             It names the file and what is wrong with it.
         """
         home = self.folder.parent
-        every = [read_version(home, place) for place in places(home)]
         strange = strangers(home) if home.is_dir() else []
         if strange:
             raise IntegrityError(f"{strange[0]} looks like a version and is none; take it away")
-        known = {(v.place.branch, v.place.version, v.sha256) for v in every}
-        for version in every:
-            parents = [named for which in ("parent", "merged") if (named := version.manifest.get(which))]
-            if parents and version.place.version != 1 + max(named["version"] for named in parents):
+        known: set[tuple[str, int, str]] = set()
+        parents: dict[Path, list[tuple[str, Mapping[str, Any]]]] = {}
+        for place in places(home):  # one version at a time is in memory
+            version = read_version(home, place)
+            known.add((place.branch, place.version, version.sha256))
+            named = [(which, version.manifest.get(which)) for which in ("parent", "merged")]
+            parents[version.folder] = [(which, said) for which, said in named if said]
+            follows = max((said["version"] for _, said in parents[version.folder]), default=0)
+            if place.version != 1 + follows:
                 raise IntegrityError(
-                    f"{version.folder} does not follow its parent's number; restore it from a copy"
+                    f"{version.folder} does not follow the number of its parent, {follows}; restore it from a copy"
                 )
-            for which in ("parent", "merged"):
-                named = version.manifest.get(which)
-                if named and (named.get("branch", MAIN), named["version"], named["sha256"]) not in known:
+        for folder, named_ones in parents.items():
+            for which, said in named_ones:
+                if (said.get("branch", MAIN), said["version"], said["sha256"]) not in known:
                     raise IntegrityError(
-                        f"{version.folder} names version {named['version']} as its {which}, and that one is not there; "
+                        f"{folder} names version {said['version']} as its {which}, and that one is not there; "
                         "restore the missing version from a copy"
                     )
-            if version.manifest["parent"] is None and version.place.version != 1:
-                raise IntegrityError(f"{version.folder} names no parent; restore it from a copy")
         if not self.folder.is_dir():
             raise IntegrityError(f"{self.folder} is gone; restore it from a copy")
         if (self.branch, self.version, self.sha256) not in known:
