@@ -89,7 +89,7 @@ def test_the_page_names_every_verb_and_every_exit_code_is_in_the_help():
     golden = root.commands["golden"]  # type: ignore[attr-defined]
     verbs = [(name,) for name in root.commands if name != "golden"]  # type: ignore[attr-defined]
     verbs += [("golden", name) for name in golden.commands]
-    assert len(verbs) == 10
+    assert len(verbs) == 11
     for words in verbs:
         assert f"`failscope {' '.join(words)} WORKSPACE" in PAGE
         assert f"| `{' '.join(words)}` |" in PAGE
@@ -124,6 +124,7 @@ def hostile(folder: Path) -> fs.Workspace:
     every = dict.fromkeys(("expected", "agreement", "duplicate", "personal", "size", "quota"), ATTACKS[4])
     ws.promote("hard", curator="cleo", reason=ATTACKS[6], waive=every)
     session.annotate(ids[0], reviewer="ana", failure_modes=["no answer"], expected_output=ATTACKS[8])
+    ws.promote("hard", curator="cleo", reason=ATTACKS[2], waive=every, branch="next")
     ws.promote("hard", curator="cleo", reason=ATTACKS[2], waive=every)
     ws.retire("hard", ws.golden("hard").rows.ids[:1], curator="cleo", reason=ATTACKS[3])
     session.propose("hard", ids[8:], reviewer="ana", reason=ATTACKS[5])
@@ -153,7 +154,7 @@ def test_no_verb_lets_data_reach_the_control_of_a_terminal(tmp_path, columns):
         "coverage": ["golden", "coverage", w, "hard", "-o", str(tmp_path / "c.json")],
         "again": ["golden", "coverage", w, "hard", "--before", str(tmp_path / "c.json")],
         "promote": ["golden", "promote", w, "hard", *by],
-        "merge": ["golden", "merge", w, "hard", "main", *by],
+        "merge": ["golden", "merge", w, "hard", "next", "--prefer", "ours", *by],
         "cannot": ["golden", "promote", w, "hard", *by, "--trace", ATTACKS[1]],
     }
     got = on_a_terminal(list(commands.values()), columns=columns)
