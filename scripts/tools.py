@@ -50,12 +50,21 @@ def main() -> int:
     subprocess.run([*PIP, "-c", str(PINS), "--no-deps", "evals"], check=True)
     for data in HOME.glob("**/site-packages/evals/registry/data"):
         shutil.rmtree(data)  # 700 MB of other people's samples
-    if shutil.which("npm") is None:
-        print("npm is not here: promptfoo is left out; install Node 20 or newer and run this again")
+    if node_version() < 20:
+        print("Node 20 is not here: promptfoo is left out; install it and run this again")
         return 0
     install_promptfoo(HOME / "promptfoo")
     stamp.write_text(asked, "utf-8")
     return 0
+
+
+def node_version() -> int:
+    """The major version of Node; 0 where it or npm is not there."""
+    if shutil.which("npm") is None or shutil.which("node") is None:
+        return 0
+    said = subprocess.run(["node", "--version"], capture_output=True, text=True).stdout.strip()
+    major = said.removeprefix("v").split(".")[0]
+    return int(major) if major.isdigit() else 0
 
 
 def install_promptfoo(home: Path) -> None:
