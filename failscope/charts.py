@@ -476,6 +476,8 @@ def _gap_labels(coverage: Coverage, data: pd.DataFrame, place: dict[str, Any]) -
     for label in labels:
         at = (label["x"] - low) / (high - low)
         sides["left" if at < 0.25 else "right" if at > 0.75 else "center"].append(label)
+    # white in a dark outline is read over points of any colour, on a light page and on a dark one
+    outline: dict[str, Any] = {"stroke": "#333", "strokeWidth": 4, "strokeJoin": "round"}
     drawn = [
         alt.Chart(pd.DataFrame(rows))
         .mark_text(
@@ -484,11 +486,13 @@ def _gap_labels(coverage: Coverage, data: pd.DataFrame, place: dict[str, Any]) -
             dy=-14,
             fontSize=12,
             fontWeight="bold",
-            color=INK,
+            color="white",
+            **around,
         )
         .encode(**place, text="label:N")
         for side, rows in sides.items()
         if rows
+        for around in (outline, {})
     ]
     return alt.layer(*drawn)
 

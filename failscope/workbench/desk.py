@@ -47,7 +47,7 @@ from failscope.golden.gate.criteria import criterion
 from failscope.golden.gate.gate import GateReport
 from failscope.review.events import ANNOTATION, TRACE_TAGS
 from failscope.review.wording import short_name
-from failscope.workbench.reading import PIECE
+from failscope.workbench.reading import PIECE, piece
 from failscope.workbench.saved import static_desk
 from failscope.workbench.seen import seen, told_since
 from failscope.workbench.widget import Workbench
@@ -232,8 +232,8 @@ class DeskFace:
         expected = row["expected_output"]
         found = {
             **self._row(case, now),
-            "parts": [{"name": name, **_piece(row[name])} for name in _PARTS],
-            "expected": None if expected is None else _piece(expected),
+            "parts": [{"name": name, **piece(row[name])} for name in _PARTS],
+            "expected": None if expected is None else piece(expected),
             "said": [
                 {
                     "reviewer": who,
@@ -428,10 +428,6 @@ class DeskFace:
 def _said(content: Mapping[str, Any], key: str) -> str:
     said = content.get(key)
     return said if isinstance(said, str) else ""
-
-
-def _piece(text: str) -> dict[str, Any]:
-    return {"text": text[:PIECE], "total": len(text)}
 
 
 def _fields(trace: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -55,8 +55,8 @@ class Reader:
             "row": row,
             "trace_id": record.name,
             "cluster": int(self.found.labels[row]),
-            "turns": [{"role": role, **_piece(text)} for role, text in turns],
-            "parts": [{"name": name, **_piece(record[name])} for name in (*texts, "context", "error")],
+            "turns": [{"role": role, **piece(text)} for role, text in turns],
+            "parts": [{"name": name, **piece(record[name])} for name in (*texts, "context", "error")],
             "signals": self._signals(row),
             "fields": self._fields(record),
             "behaviours": self._behaviours(row),
@@ -93,7 +93,7 @@ class Reader:
             "said": "the same input" if beside.same_input else near,
             "marked_fine": beside.passing_id in fine,
             "input": beside.passing_input[:2_000],
-            **_piece(beside.passing_output),
+            **piece(beside.passing_output),
         }
 
     def _turns(self, row: int) -> list[tuple[str, str]]:
@@ -166,7 +166,8 @@ def _shown(value: Any) -> str:
     return value[:80] if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _piece(text: str) -> dict[str, Any]:
+def piece(text: str) -> dict[str, Any]:
+    """The beginning of a text, as the page gets it, and how long the whole is."""
     return {"text": text[:PIECE], "total": len(text)}
 
 

@@ -32,7 +32,16 @@ from failscope.golden.promotion import (
     signed,
     warn_refused,
 )
-from failscope.golden.versions import MAIN, Version, branch_name, places, read_version, sha_of
+from failscope.golden.versions import (
+    MAIN,
+    Place,
+    Version,
+    branch_name,
+    places,
+    read_manifest,
+    read_version,
+    sha_of,
+)
 from failscope.review import events as kinds
 from failscope.review.ledger import Ledger
 from failscope.review.session import Session, proposal_frame
@@ -223,17 +232,9 @@ class Goldens:
 
     def desk(self, name: str, *, branch: str = MAIN, gate: Gate | None = None) -> Desk:
         """The desk of a golden set."""
-        known = {
-            set_name(name),
-            *self.names(),
-            *(e.payload["golden"] for e in self.ledger().standing(kinds.PROPOSAL)),
-        }
-        if (
-            len(known) > 1
-            and name not in self.names()
-            and not any(e.payload["golden"] == name for e in self.ledger().standing(kinds.PROPOSAL))
-        ):
-            others = ", ".join(map(repr, sorted(known - {name})))
+        there = {*self.names(), *(e.payload["golden"] for e in self.ledger().standing(kinds.PROPOSAL))}
+        if there and set_name(name) not in there:
+            others = ", ".join(map(repr, sorted(there)))
             warnings.warn(f"nothing is proposed for {name!r} yet; there are {others}", stacklevel=3)
         return Desk(set_name(name), self, branch if branch == MAIN else branch_name(branch), gate or Gate())
 
@@ -413,18 +414,38 @@ class Goldens:
     def _log(
         self, connection: sa.Connection, name: str, version: Version, *, forgotten: Sequence[str] = ()
     ) -> None:
-        """Say in the log that a version was made, unless it is there."""
-        # by the log and not by whether this call wrote it: a process may have been killed between the two
-        if version.sha256 in {said["sha256"] for said in self._promotions(name)}:
-            return
-        about, number = version.manifest, version.place.version
-        retired = [i for i, how in about.get("retired", {}).items() if how["version"] == number and how["by"]]
+        """Say in the log that a version was made, and those before it that are not there yet.
+
+        By the log and not by whether this call wrote them: a process may have been killed between the two.
+        """
+        logged = self._promotions(name)
+        there = {(said["version"], said.get("branch", MAIN)) for said in logged}
+        home, last = version.folder.parent, version.place
+        for place in places(home, last.branch):
+            if not place.fork and place.version < last.version and (place.version, place.branch) not in there:
+                self._say(connection, name, place, read_manifest(home, place))
+        if version.sha256 not in {said["sha256"] for said in logged}:
+            self._say(connection, name, last, version.manifest, forgotten=forgotten)
+
+    def _say(
+        self,
+        connection: sa.Connection,
+        name: str,
+        place: Place,
+        about: Mapping[str, Any],
+        *,
+        forgotten: Sequence[str] = (),
+    ) -> None:
+        """One version in the log."""
+        retired = [
+            i for i, how in about.get("retired", {}).items() if how["version"] == place.version and how["by"]
+        ]
         said: dict[str, Any] = {
             "golden": name,
-            "version": number,
-            "branch": version.place.branch,
-            "examples": len(version.lines),
-            "sha256": version.sha256,
+            "version": place.version,
+            "branch": place.branch,
+            "examples": len(about["examples"]),
+            "sha256": about["sha256"],
             "reason": about["reason"],
             **({"retired": retired} if retired else {}),
             **({"forgotten": list(forgotten)} if forgotten else {}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 
@@ -10,6 +11,7 @@ import pytest
 import failscope as fs
 from failscope.golden.lines import line_of
 from failscope.golden.writing import forget_examples, write_lines
+from tests.golden.test_versions import Fault
 from tests.homes import ws
 
 __all__ = ["ws"]  # a workspace on SQLite and one on PostgreSQL
@@ -529,3 +531,39 @@ def test_a_text_that_nobody_asked_to_remove_cannot_be_taken_for_forgotten(desk, 
     forget_examples(ws.path / "golden" / "refunds", ["t001"])  # past the workspace
     with pytest.raises(fs.IntegrityError):
         ws.golden("refunds")
+
+
+# a process that ends in the middle of a promotion ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "error",
+    [KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")],
+    ids=["killed", "disk full"],
+)
+@pytest.mark.parametrize("home", ["sqlite"], indirect=True)
+def test_a_promotion_that_ends_at_any_write_is_finished_by_the_next(desk, ws, monkeypatch, error):
+    desk.promote(by="cleo", trace_ids=["t001"])
+    for n, trace_id in enumerate(["t005", "t009", "t013"], start=2):
+        done, k = False, 0
+        while not done:
+            k += 1
+            with monkeypatch.context() as patched:
+                Fault(patched, k, error)
+                try:
+                    ws.promote("refunds", curator="cleo", trace_ids=[trace_id])
+                    done = True
+                except (KeyboardInterrupt, OSError):
+                    pass
+                except fs.ArgumentError:  # it is in as it is: only the log's word on it was not written
+                    done = True
+            held = ws.golden("refunds")
+            assert held.verify()
+            assert held.version in (n - 1, n)
+            assert ws.audit().verify()
+        assert k > 8
+        assert trace_id in ws.golden("refunds").trace_ids
+        assert ws.golden("refunds").version == n
+    assert ws.promote("refunds", curator="cleo").version == 4
+    logged = [said["version"] for said in ws.events().query("kind == 'promotion'")["payload"]]
+    assert logged == [1, 2, 3, 4]
